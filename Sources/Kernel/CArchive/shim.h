@@ -1,0 +1,3 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+#include <archive.h>
+#include <archive_entry.h>

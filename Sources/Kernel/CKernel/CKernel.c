@@ -1,0 +1,2 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+#include "CKernel.h"
