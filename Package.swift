@@ -38,6 +38,8 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(
+  name: "UnixSignals", package: "swift-service-lifecycle")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "_CryptoExtras", package: "swift-crypto")
@@ -220,7 +222,7 @@ let storage: [Target] = [
 
 let command: [Target] = [
   // Flags and configuration files of the daemons, with upstream's names; logging to standard error.
-  room("DaemonFlags", "Command/DaemonFlags", ["JSON", "YAML", logging]),
+  room("DaemonFlags", "Command/DaemonFlags", ["JSON", "YAML", logging, lifecycle, unixSignals]),
   // What `apus up`, `down` and `status` do: certificates, kubeconfigs, manifests, processes.
   room("Cluster", "Command/Cluster",
     ["JSON", "YAML", "PKI", "Kernel", "Addresses", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues",
