@@ -5,7 +5,7 @@ public import ServiceLifecycle
 import UnixSignals
 
 /// One subcommand of `apus`.
-public protocol DaemonCommand {
+public protocol DaemonCommand: Sendable {
   /// The word that selects it, such as `proxy`.
   static var name: String { get }
   /// What it does, in one line.
@@ -33,5 +33,25 @@ extension DaemonCommand {
     // A daemon that cannot end in this time is ended by whoever started it.
     configuration.maximumGracefulShutdownDuration = .seconds(10)
     try await ServiceGroup(configuration: configuration).run()
+  }
+}
+
+/// A subcommand as a value: what `DaemonCommand` says of a type.
+public struct Subcommand: Sendable {
+  /// The word that selects it.
+  public let name: String
+  /// What it does, in one line.
+  public let summary: String
+  /// Its flags.
+  public let flags: FlagSet
+  /// Does it.
+  public let run: @Sendable (FlagValues) async throws -> Void
+
+  /// The subcommand that a type describes.
+  public init<Command: DaemonCommand>(_ command: Command.Type) {
+    name = Command.name
+    summary = Command.summary
+    flags = Command.flags
+    run = { values in try await Command.run(values) }
   }
 }

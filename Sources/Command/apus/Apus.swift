@@ -7,8 +7,10 @@ import Glibc
 @main
 enum Apus {
   /// Every subcommand, one line each; `<Name>Command.swift` beside this file has the rest.
-  static let commands: [any DaemonCommand.Type] = [
-  ]
+  static var commands: [Subcommand] {
+    [
+    ]
+  }
 
   static func main() async {
     // A peer that closes its end is an error of the write, not the end of the program.
@@ -18,7 +20,7 @@ enum Apus {
       print(usage)
       return
     }
-    guard let command: any DaemonCommand.Type = commands.first(where: { $0.name == name }) else {
+    guard let command: Subcommand = commands.first(where: { $0.name == name }) else {
       complain("unknown command \"\(name)\"; `apus help` lists them")
     }
     do {
