@@ -1,0 +1,55 @@
+# Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+CONFIGURATION ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help needs build up down test check format protos golden golden-record install bench fuzz clean
+
+help: ## print this text
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+needs: ## install the Debian packages that building and testing need
+	@Tools/needs.sh
+
+build: ## compile everything once, programs and tests
+	@Tools/needs.sh build
+	swift build --configuration $(CONFIGURATION) --build-tests
+
+up: ## build, boot a one-node cluster and show a sample application answering
+	@Tools/up.sh
+
+down: ## stop the cluster and remove every trace of it
+	@Tools/down.sh
+
+test: ## everything that CI runs
+	@Tools/test.sh
+
+check: ## the rules of the house that a program can check, without a build
+	@Tools/check.sh
+
+format: ## rewrite the sources in the house's format
+	swift format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests
+
+protos: ## renew the generated Swift from Protos/
+	@Tools/protos.sh
+
+golden: ## replay the recorded API conversations against a fresh server
+	@Tools/golden.sh
+
+golden-record: ## the same, and add what passes to the list that only grows
+	@Tools/golden.sh --record
+
+install: ## lay the programs out below $(DESTDIR)$(PREFIX)
+	@Tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(CONFIGURATION)"
+
+bench: ## measure, and write the figures to Benchmarks/
+	@Tools/bench.sh
+
+fuzz: ## feed damaged input to every parser, SECONDS each (60)
+	@Tools/fuzz.sh
+
+clean: ## remove what building made
+	rm -rf .build

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Everything that CI runs: the rules of the house, one build, unit tests, the recorded conversations, and the
+# whole system with real peers. Each step says how long it took.
+#
+# usage: Tools/test.sh [STEP...]
+#
+# Steps: check build unit golden system
+set -euo pipefail
+[ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 0; }
+cd "$(dirname "$(readlink -f "$0")")/.."
+[ $# -gt 0 ] || set -- check build unit golden system
+
+passed=0 failed=0
+step() { # NAME COMMAND...
+  local name=$1 begin=$SECONDS; shift
+  printf '\n== %s\n' "$name"
+  if "$@"; then
+    passed=$((passed + 1))
+    printf '== %s: passed in %d s\n' "$name" $((SECONDS - begin))
+  else
+    failed=$((failed + 1))
+    printf '== %s: FAILED after %d s\n' "$name" $((SECONDS - begin))
+  fi
+}
+Tools/needs.sh
+for name in "$@"; do
+  case $name in
+    check) step check Tools/check.sh ;;
+    build) step build make --no-print-directory build ;;
+    unit) step unit swift test --configuration release --skip-build ;;
+    golden) step golden Tools/golden.sh ;;
+    system) step system Tests/Integration/run.sh ;;
+    *) echo "test.sh: unknown step \"$name\"" >&2; exit 2 ;;
+  esac
+  # Without a build nothing else can say anything.
+  [ "$name" != build ] || [ $failed = 0 ] || break
+done
+echo
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
