@@ -228,7 +228,7 @@ let command: [Target] = [
   // What `apus up`, `down` and `status` do: certificates, kubeconfigs, manifests, processes.
   room("Cluster", "Command/Cluster",
     ["JSON", "YAML", "PKI", "Kernel", "Addresses", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues",
-     "Netlink", "Nftables", "CRI", "GRPCSockets", grpcCore, protobuf, logging, crypto, x509]),
+     "Netlink", "Nftables", "CRI", "GRPCSockets", grpcCore, protobuf, logging, crypto, x509, asn1]),
   program("apus", "apus",
     ["DaemonFlags", "Cluster", "APIServer", "APIStore", "Scheduling", "Controllers", "Kubelet", "ServiceProxy", "ClusterDNS",
      "ContainerRuntime", "CSIHostPath", "JSON", "YAML", "PKI", "KubeClient", "Kernel", logging, lifecycle, arguments],

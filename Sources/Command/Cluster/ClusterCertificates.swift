@@ -2,7 +2,9 @@
 
 import Addresses
 import FoundationEssentials
+import Kernel
 import PKI
+import SwiftASN1
 import X509
 
 /// The keys and certificates of a cluster, laid out as kubeadm does below /etc/kubernetes/pki.
@@ -19,7 +21,7 @@ struct ClusterCertificates {
   /// Makes what is missing.
   static func prepare(_ configuration: ClusterConfiguration) throws -> ClusterCertificates {
     let directory: String = configuration.pkiDirectory
-    try Files.makeDirectory(directory, mode: 0o755)
+    try Files.makeDirectories(directory)
     let authority: CertificateAuthority = try Self.authority(directory + "/ca", "kubernetes")
     let frontProxy: CertificateAuthority = try Self.authority(directory + "/front-proxy-ca", "front-proxy-ca")
     let certificates: ClusterCertificates = ClusterCertificates(configuration: configuration, authority: authority)
@@ -54,8 +56,8 @@ struct ClusterCertificates {
       return try CertificateAuthority(certificatePEM: certificate, keyPEM: key)
     }
     let authority: CertificateAuthority = try CertificateAuthority(commonName: name)
-    try Files.write(authority.key.pem, to: path + ".key", mode: 0o600)
-    try Files.write(try authority.certificatePEM, to: path + ".crt", mode: 0o644)
+    try Files.replace(path + ".key", Array(authority.key.pem.utf8), mode: 0o600)
+    try Files.replace(path + ".crt", Array((try authority.certificatePEM).utf8), mode: 0o644)
     return authority
   }
 
@@ -76,16 +78,16 @@ struct ClusterCertificates {
     let path: String = configuration.pkiDirectory + "/" + name
     guard !stands(path + ".crt", issuer: issuer) || Files.textIfThere(path + ".key") == nil else { return }
     let pair: CertifiedKey = try issuer.issue(subject)
-    try Files.write(pair.keyPEM, to: path + ".key", mode: 0o600)
-    try Files.write(pair.certificatePEM, to: path + ".crt", mode: 0o644)
+    try Files.replace(path + ".key", Array(pair.keyPEM.utf8), mode: 0o600)
+    try Files.replace(path + ".crt", Array(pair.certificatePEM.utf8), mode: 0o644)
   }
 
   private func serviceAccountKey() throws {
     let path: String = configuration.pkiDirectory + "/sa"
     guard Files.textIfThere(path + ".key") == nil || Files.textIfThere(path + ".pub") == nil else { return }
     let key: SigningKey = try SigningKey(.rsa2048)
-    try Files.write(key.pem, to: path + ".key", mode: 0o600)
-    try Files.write(try key.publicKeyPEM, to: path + ".pub", mode: 0o644)
+    try Files.replace(path + ".key", Array(key.pem.utf8), mode: 0o600)
+    try Files.replace(path + ".pub", Array((try key.publicKeyPEM).utf8), mode: 0o644)
   }
 
   /// A kubeconfig with a client certificate of its own, made when the one there does not stand.
@@ -96,6 +98,6 @@ struct ClusterCertificates {
       CertificateSubject(commonName: user, organizations: groups, usages: [.client]))
     let text: String = Kubeconfig.text(
       server: server, authorityPEM: try authority.certificatePEM, user: user, pair: pair)
-    try Files.write(text, to: path, mode: 0o600)
+    try Files.replace(path, Array(text.utf8), mode: 0o600)
   }
 }

@@ -1,6 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+import Kernel
 
 /// The files that a cluster starts from: kubeconfigs, the kubelet's configuration, the CNI list and plugins.
 struct ClusterFiles {
@@ -24,7 +24,7 @@ struct ClusterFiles {
       cluster.kubeletDirectory + "/plugins/" + ClusterConfiguration.storageDriver,
       cluster.dataDirectory, cluster.runDirectory, cluster.logDirectory, cluster.podLogDirectory,
     ] {
-      try Files.makeDirectory(directory, mode: 0o755)
+      try Files.makeDirectories(directory)
     }
     let certificates: ClusterCertificates = try ClusterCertificates.prepare(cluster)
     let local: String = cluster.server
@@ -44,7 +44,7 @@ struct ClusterFiles {
 
   private func writeIfDifferent(_ text: String, to path: String) throws {
     guard Files.textIfThere(path) != text else { return }
-    try Files.write(text, to: path, mode: 0o644)
+    try Files.replace(path, Array(text.utf8), mode: 0o644)
   }
 
   /// Puts the one plugin executable under a plugin's name: a hard link, or a symbolic one across file systems.
@@ -55,7 +55,7 @@ struct ClusterFiles {
     guard Files.exists(source) else {
       throw ClusterError(.unsupported, "\(source) is not there: install apus, or name its folder with --libexec-dir")
     }
-    guard symlink(source, target) == 0 || errno == EEXIST else { throw Files.failure("make \(target)") }
+    try Files.makeLink(target, to: source)
   }
 
   private var kubeletConfiguration: String {

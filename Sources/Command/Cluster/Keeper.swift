@@ -24,8 +24,8 @@ public enum Keeper {
     _ arguments: [String], _ runDirectory: String, _ logDirectory: String, deathSignal: Int32
   ) throws -> Int32 {
     let log: FileDescriptor = try FileDescriptor.open(
-      logDirectory + "/supervisor.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
-    let nothing: FileDescriptor = try FileDescriptor.open("/dev/null", O_RDONLY)
+      logDirectory + "/supervisor.log", [.writeOnly, .create, .append], mode: 0o644)
+    let nothing: FileDescriptor = try FileDescriptor.open("/dev/null", .readOnly)
     var request: SpawnRequest = SpawnRequest(
       path: try Files.readLink(executable),
       arguments: arguments + ["--run-dir=" + runDirectory, "--log-dir=" + logDirectory],

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import JSON
 import PKI
+import SwiftASN1
 import X509
 import YAML
 

@@ -45,16 +45,19 @@ public struct Supervisor: ~Copyable {
 
   /// Prepares to run the plan that stands below `runDirectory`. Call on the only thread of the process.
   public init(runDirectory: String, logDirectory: String) throws {
-    try Signals.block([SIGTERM, SIGINT, SIGUSR1, SIGHUP])
-    self.runDirectory = runDirectory
-    self.logDirectory = logDirectory
+    let awaited: [Int32] = [SIGTERM, SIGINT, SIGUSR1, SIGHUP]
+    try Signals.block(awaited)
     let plan: ComponentPlan = try ComponentPlan(
       json: JSONValue(parsing: Files.read(Self.planPath(runDirectory))))
+    let poller: Poller = try Poller()
+    let signals: FileDescriptor = try Signals.descriptor(awaited)
+    try poller.add(signals.raw, .readable, token: Self.signalToken)
+    self.runDirectory = runDirectory
+    self.logDirectory = logDirectory
     slots = plan.components.map { Slot(component: $0) }
     running = RunningComponents(runDirectory: runDirectory)
-    poller = try Poller()
-    signals = try Signals.descriptor([SIGTERM, SIGINT, SIGUSR1, SIGHUP])
-    try poller.add(signals.raw, .readable, token: Self.signalToken)
+    self.signals = signals
+    self.poller = poller
   }
 
   /// Runs until it is told to end.
@@ -92,11 +95,8 @@ public struct Supervisor: ~Copyable {
     }
   }
 
-  private static func now() -> Int {
-    var time: timespec = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
-  }
+  /// Milliseconds of a clock that only goes forward.
+  private static func now() -> Int { Int(SystemClock.monotonic / 1_000_000) }
 
   private func say(_ text: String) {
     var line: String = "supervisor: \(text)\n"
@@ -124,8 +124,8 @@ public struct Supervisor: ~Copyable {
     let component: ComponentPlan.Component = slots[index].component
     do {
       let log: FileDescriptor = try FileDescriptor.open(
-        "\(logDirectory)/\(component.name).log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
-      let nothing: FileDescriptor = try FileDescriptor.open("/dev/null", O_RDONLY)
+        "\(logDirectory)/\(component.name).log", [.writeOnly, .create, .append], mode: 0o644)
+      let nothing: FileDescriptor = try FileDescriptor.open("/dev/null", .readOnly)
       var request: SpawnRequest = SpawnRequest(
         path: component.arguments[0], arguments: component.arguments, environment: Self.environment())
       request.startsSession = true
@@ -142,7 +142,8 @@ public struct Supervisor: ~Copyable {
   }
 
   private static func environment() -> [String] {
-    ["PATH", "HOME", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].compactMap { name in
+    let names: [String] = ["PATH", "HOME", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
+    return names.compactMap { name in
       getenv(name).map { "\(name)=\(String(cString: $0))" }
     }
   }
