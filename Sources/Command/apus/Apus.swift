@@ -9,6 +9,7 @@ enum Apus {
   /// Every subcommand, one line each; `<Name>Command.swift` beside this file has the rest.
   static var commands: [Subcommand] {
     [
+      Subcommand(UpCommand.self),
       Subcommand(DownCommand.self),
       Subcommand(SuperviseCommand.self),
     ]

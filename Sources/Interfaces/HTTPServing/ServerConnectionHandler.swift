@@ -170,7 +170,8 @@ final class ServerConnectionHandler: ChannelDuplexHandler, RemovableChannelHandl
       let fresh: InboundQueue = InboundQueue { [weak connection] in connection?.askForMore() }
       queue = fresh
       let expects: Bool = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
-      body = HTTPBody(queue: fresh, onFirstRead: expects ? { [weak connection] in connection?.askToContinue() } : nil)
+      let onFirstRead: @Sendable () -> Void = { [weak connection] in connection?.askToContinue() }
+      body = HTTPBody(queue: fresh, onFirstRead: expects ? onFirstRead : nil)
     }
     let request: HTTPRequest = HTTPRequest(
       method: head.method.rawValue, target: head.uri, headers: head.headers, body: body,
