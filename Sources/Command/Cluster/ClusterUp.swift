@@ -100,7 +100,7 @@ public struct ClusterUp {
   private func markControlPlane(_ client: KubeClient) async throws {
     let label: String = "node-role.kubernetes.io/control-plane"
     try await client.patch(
-      Self.nodes, name: cluster.nodeName, .merge(["metadata": ["labels": .object([label: ""])]]))
+      Self.nodes, name: cluster.nodeName, .merge(["metadata": ["labels": [label: ""]]]))
   }
 
   private static let nodes: ResourceType = ResourceType(
