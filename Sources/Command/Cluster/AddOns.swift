@@ -14,10 +14,11 @@ struct AddOns {
   /// Creates what is not there. What a user changed stays changed.
   func apply(with client: KubeClient) async throws {
     for (resource, object) in objects {
-      do {
-        try await client.create(resource, namespace: object["metadata"]["namespace"].string, object)
-      } catch where error.isAlreadyExists {
-        continue
+      let namespace: String? = object["metadata"]["namespace"].string
+      do throws(KubeClientError) {
+        try await client.create(resource, namespace: namespace, object)
+      } catch {
+        if !error.isAlreadyExists { throw error }
       }
     }
   }

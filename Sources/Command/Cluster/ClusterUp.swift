@@ -7,7 +7,7 @@ import KubeClient
 public import Logging
 
 /// `apus up`: makes the files, starts the daemons, and waits until pods can be created. Doing it again changes nothing.
-public struct ClusterUp {
+public struct ClusterUp: Sendable {
   /// How long each step may take.
   private static let patience: Duration = .seconds(60)
   /// How often a step looks whether it is done; the daemons do the waiting on events, this is only their doorstep.
@@ -27,12 +27,7 @@ public struct ClusterUp {
   /// Brings the cluster up.
   public func run() async throws {
     guard getuid() == 0 else { throw ClusterError(.unsupported, "only root can bring a cluster up") }
-    let clock: ContinuousClock = ContinuousClock()
-    let start: ContinuousClock.Instant = clock.now
-    func passed() -> String {
-      let tenths: Int = Int((clock.now - start) / .milliseconds(100))
-      return "\(tenths / 10).\(tenths % 10) s"
-    }
+    let start: ContinuousClock.Instant = .now
     try MachineState.prepare(cluster)
     try ClusterFiles(cluster: cluster).prepare()
     let isFresh: Bool = try startSupervisor()
@@ -41,16 +36,16 @@ public struct ClusterUp {
     let client: KubeClient = try KubeClient(
       configuration: try ClientConfiguration(kubeconfig: cluster.kubernetesDirectory + "/super-admin.conf"), logger: logger)
     try await until("the API server is ready", log: "apiserver") { try await isReady(client) }
-    say("the API server is ready after \(passed())")
+    say("the API server is ready after \(Self.seconds(since: start))")
     try await AddOns(cluster: cluster).apply(with: client)
     try await until("node \(cluster.nodeName) is Ready", log: "kubelet") { try await isNodeReady(client) }
-    say("node \(cluster.nodeName) is Ready after \(passed())")
+    say("node \(cluster.nodeName) is Ready after \(Self.seconds(since: start))")
     try await markControlPlane(client)
     try await until("the default service account is there", log: "controller-manager") {
       _ = try await client.get(Self.serviceAccounts, namespace: "default", name: "default")
       return true
     }
-    say("pods can be created after \(passed())")
+    say("pods can be created after \(Self.seconds(since: start))")
     say("the cluster answers at \(cluster.server); export KUBECONFIG=\(cluster.adminConfig)")
   }
 
@@ -72,7 +67,14 @@ public struct ClusterUp {
     return true
   }
 
-  private func until(_ what: String, log: String, _ isDone: () async throws -> Bool) async throws {
+  private static func seconds(since start: ContinuousClock.Instant) -> String {
+    let tenths: Int = Int((ContinuousClock.now - start) / .milliseconds(100))
+    return "\(tenths / 10).\(tenths % 10) s"
+  }
+
+  private func until(
+    _ what: String, log: String, _ isDone: @escaping @Sendable () async throws -> Bool
+  ) async throws {
     let clock: ContinuousClock = ContinuousClock()
     let deadline: ContinuousClock.Instant = clock.now + Self.patience
     var last: String = ""
