@@ -48,7 +48,8 @@ let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let arguments: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
-let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
@@ -156,7 +157,7 @@ let api: [Target] = [
   room("APISchema", "API/APISchema", ["JSON", "KubeValues", protobuf]),
   // Revisions, compare-and-swap, ranges, watches: SQLite or etcd beneath, the watch cache above. Knows bytes, not kinds.
   room("APIStore", "API/APIStore",
-    ["JSON", "Etcd", grpcCore, grpcHTTP2, sqlite, logging, collections, nioCore, nioSSL]),
+    ["JSON", "Etcd", grpcCore, grpcHTTP2, grpcProtobuf, sqlite, logging, deque, nioCore, nioSSL]),
   // What a kind does beyond its schema: one strategy a kind, its validation, defaults and table.
   room("APIResources", "API/APIResources",
     ["JSON", "APISchema", "KubeValues", "Addresses", "YAML", crypto]),
@@ -279,7 +280,7 @@ let allTests: [Target] = [
   tests("APISchemaTests", "API/APISchemaTests",
     ["APISchema", "JSON", "KubeValues", protobuf]),
   tests("APIStoreTests", "API/APIStoreTests",
-    ["APIStore", "JSON", "Etcd", grpcCore, grpcHTTP2, sqlite, logging, collections, nioCore, nioSSL]),
+    ["APIStore", "JSON", "Etcd", grpcCore, grpcHTTP2, sqlite, logging, deque, nioCore, nioSSL]),
   tests("APIResourcesTests", "API/APIResourcesTests",
     ["APIResources", "JSON", "APISchema", "KubeValues", "Addresses", "YAML", crypto]),
   tests("APIServerTests", "API/APIServerTests",
