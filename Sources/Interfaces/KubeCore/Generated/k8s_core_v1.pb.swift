@@ -32,11 +32,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// A disk of Amazon, served by its CSI driver.
 public nonisolated struct AWSElasticBlockStoreVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume at its provider.
   public var volumeID: String {
     get {_volumeID ?? String()}
     set {_volumeID = newValue}
@@ -46,6 +48,7 @@ public nonisolated struct AWSElasticBlockStoreVolumeSource: Sendable {
   /// Clears the value of `volumeID`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeID() {self._volumeID = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -55,6 +58,7 @@ public nonisolated struct AWSElasticBlockStoreVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Partition of the volume to mount; 0 for the whole.
   public var partition: Int32 {
     get {_partition ?? 0}
     set {_partition = newValue}
@@ -64,6 +68,7 @@ public nonisolated struct AWSElasticBlockStoreVolumeSource: Sendable {
   /// Clears the value of `partition`. Subsequent reads from it will return its default value.
   public mutating func clearPartition() {self._partition = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -83,11 +88,13 @@ public nonisolated struct AWSElasticBlockStoreVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// Rules about where a pod goes.
 public nonisolated struct Affinity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rules about the nodes that fit.
   public var nodeAffinity: NodeAffinity {
     get {_nodeAffinity ?? NodeAffinity()}
     set {_nodeAffinity = newValue}
@@ -97,6 +104,7 @@ public nonisolated struct Affinity: Sendable {
   /// Clears the value of `nodeAffinity`. Subsequent reads from it will return its default value.
   public mutating func clearNodeAffinity() {self._nodeAffinity = nil}
 
+  /// Rules about pods to be near to.
   public var podAffinity: PodAffinity {
     get {_podAffinity ?? PodAffinity()}
     set {_podAffinity = newValue}
@@ -106,6 +114,7 @@ public nonisolated struct Affinity: Sendable {
   /// Clears the value of `podAffinity`. Subsequent reads from it will return its default value.
   public mutating func clearPodAffinity() {self._podAffinity = nil}
 
+  /// Rules about pods to be away from.
   public var podAntiAffinity: PodAntiAffinity {
     get {_podAntiAffinity ?? PodAntiAffinity()}
     set {_podAntiAffinity = newValue}
@@ -124,11 +133,13 @@ public nonisolated struct Affinity: Sendable {
   fileprivate var _podAntiAffinity: PodAntiAffinity? = nil
 }
 
+/// The AppArmor profile of processes.
 public nonisolated struct AppArmorProfile: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -138,6 +149,7 @@ public nonisolated struct AppArmorProfile: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Path of a profile that is loaded on the node.
   public var localhostProfile: String {
     get {_localhostProfile ?? String()}
     set {_localhostProfile = newValue}
@@ -155,11 +167,13 @@ public nonisolated struct AppArmorProfile: Sendable {
   fileprivate var _localhostProfile: String? = nil
 }
 
+/// A volume that is attached to a node.
 public nonisolated struct AttachedVolume: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -169,6 +183,7 @@ public nonisolated struct AttachedVolume: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Path of the device on the node or in the container.
   public var devicePath: String {
     get {_devicePath ?? String()}
     set {_devicePath = newValue}
@@ -186,11 +201,13 @@ public nonisolated struct AttachedVolume: Sendable {
   fileprivate var _devicePath: String? = nil
 }
 
+/// Pods that a node would rather not have.
 public nonisolated struct AvoidPods: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Controllers whose pods should not come here.
   public var preferAvoidPods: [PreferAvoidPodsEntry] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -198,11 +215,13 @@ public nonisolated struct AvoidPods: Sendable {
   public init() {}
 }
 
+/// An Azure disk, served by its CSI driver.
 public nonisolated struct AzureDiskVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the disk.
   public var diskName: String {
     get {_diskName ?? String()}
     set {_diskName = newValue}
@@ -212,6 +231,7 @@ public nonisolated struct AzureDiskVolumeSource: Sendable {
   /// Clears the value of `diskName`. Subsequent reads from it will return its default value.
   public mutating func clearDiskName() {self._diskName = nil}
 
+  /// URI of the disk.
   public var diskUri: String {
     get {_diskUri ?? String()}
     set {_diskUri = newValue}
@@ -221,6 +241,7 @@ public nonisolated struct AzureDiskVolumeSource: Sendable {
   /// Clears the value of `diskUri`. Subsequent reads from it will return its default value.
   public mutating func clearDiskUri() {self._diskUri = nil}
 
+  /// How the host caches the disk.
   public var cachingMode: String {
     get {_cachingMode ?? String()}
     set {_cachingMode = newValue}
@@ -230,6 +251,7 @@ public nonisolated struct AzureDiskVolumeSource: Sendable {
   /// Clears the value of `cachingMode`. Subsequent reads from it will return its default value.
   public mutating func clearCachingMode() {self._cachingMode = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -239,6 +261,7 @@ public nonisolated struct AzureDiskVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -248,6 +271,7 @@ public nonisolated struct AzureDiskVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -269,11 +293,13 @@ public nonisolated struct AzureDiskVolumeSource: Sendable {
   fileprivate var _kind: String? = nil
 }
 
+/// An Azure file share as a persistent volume.
 public nonisolated struct AzureFilePersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the secret that holds the data.
   public var secretName: String {
     get {_secretName ?? String()}
     set {_secretName = newValue}
@@ -283,6 +309,7 @@ public nonisolated struct AzureFilePersistentVolumeSource: Sendable {
   /// Clears the value of `secretName`. Subsequent reads from it will return its default value.
   public mutating func clearSecretName() {self._secretName = nil}
 
+  /// Name of the share.
   public var shareName: String {
     get {_shareName ?? String()}
     set {_shareName = newValue}
@@ -292,6 +319,7 @@ public nonisolated struct AzureFilePersistentVolumeSource: Sendable {
   /// Clears the value of `shareName`. Subsequent reads from it will return its default value.
   public mutating func clearShareName() {self._shareName = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -301,6 +329,7 @@ public nonisolated struct AzureFilePersistentVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Namespace of the secret; that of the pod where empty.
   public var secretNamespace: String {
     get {_secretNamespace ?? String()}
     set {_secretNamespace = newValue}
@@ -320,11 +349,13 @@ public nonisolated struct AzureFilePersistentVolumeSource: Sendable {
   fileprivate var _secretNamespace: String? = nil
 }
 
+/// An Azure file share in a pod.
 public nonisolated struct AzureFileVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the secret that holds the data.
   public var secretName: String {
     get {_secretName ?? String()}
     set {_secretName = newValue}
@@ -334,6 +365,7 @@ public nonisolated struct AzureFileVolumeSource: Sendable {
   /// Clears the value of `secretName`. Subsequent reads from it will return its default value.
   public mutating func clearSecretName() {self._secretName = nil}
 
+  /// Name of the share.
   public var shareName: String {
     get {_shareName ?? String()}
     set {_shareName = newValue}
@@ -343,6 +375,7 @@ public nonisolated struct AzureFileVolumeSource: Sendable {
   /// Clears the value of `shareName`. Subsequent reads from it will return its default value.
   public mutating func clearShareName() {self._shareName = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -361,11 +394,13 @@ public nonisolated struct AzureFileVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// Binds a pod to a node; what the scheduler creates.
 public nonisolated struct Binding: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -375,6 +410,7 @@ public nonisolated struct Binding: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is meant to be reached.
   public var target: ObjectReference {
     get {_target ?? ObjectReference()}
     set {_target = newValue}
@@ -392,11 +428,13 @@ public nonisolated struct Binding: Sendable {
   fileprivate var _target: ObjectReference? = nil
 }
 
+/// A persistent volume of a CSI driver.
 public nonisolated struct CSIPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the driver.
   public var driver: String {
     get {_driver ?? String()}
     set {_driver = newValue}
@@ -406,6 +444,7 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `driver`. Subsequent reads from it will return its default value.
   public mutating func clearDriver() {self._driver = nil}
 
+  /// Identity of the volume as its driver gave it out.
   public var volumeHandle: String {
     get {_volumeHandle ?? String()}
     set {_volumeHandle = newValue}
@@ -415,6 +454,7 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `volumeHandle`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeHandle() {self._volumeHandle = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -424,6 +464,7 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -433,8 +474,10 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Properties of the volume that its driver understands.
   public var volumeAttributes: Dictionary<String,String> = [:]
 
+  /// Secret for attaching and detaching.
   public var controllerPublishSecretRef: SecretReference {
     get {_controllerPublishSecretRef ?? SecretReference()}
     set {_controllerPublishSecretRef = newValue}
@@ -444,6 +487,7 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `controllerPublishSecretRef`. Subsequent reads from it will return its default value.
   public mutating func clearControllerPublishSecretRef() {self._controllerPublishSecretRef = nil}
 
+  /// Secret for staging on a node.
   public var nodeStageSecretRef: SecretReference {
     get {_nodeStageSecretRef ?? SecretReference()}
     set {_nodeStageSecretRef = newValue}
@@ -453,6 +497,7 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `nodeStageSecretRef`. Subsequent reads from it will return its default value.
   public mutating func clearNodeStageSecretRef() {self._nodeStageSecretRef = nil}
 
+  /// Secret for publishing to a pod.
   public var nodePublishSecretRef: SecretReference {
     get {_nodePublishSecretRef ?? SecretReference()}
     set {_nodePublishSecretRef = newValue}
@@ -462,6 +507,7 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `nodePublishSecretRef`. Subsequent reads from it will return its default value.
   public mutating func clearNodePublishSecretRef() {self._nodePublishSecretRef = nil}
 
+  /// Secret for growing the volume at the controller.
   public var controllerExpandSecretRef: SecretReference {
     get {_controllerExpandSecretRef ?? SecretReference()}
     set {_controllerExpandSecretRef = newValue}
@@ -471,6 +517,7 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   /// Clears the value of `controllerExpandSecretRef`. Subsequent reads from it will return its default value.
   public mutating func clearControllerExpandSecretRef() {self._controllerExpandSecretRef = nil}
 
+  /// Secret for growing the volume on the node.
   public var nodeExpandSecretRef: SecretReference {
     get {_nodeExpandSecretRef ?? SecretReference()}
     set {_nodeExpandSecretRef = newValue}
@@ -495,11 +542,13 @@ public nonisolated struct CSIPersistentVolumeSource: Sendable {
   fileprivate var _nodeExpandSecretRef: SecretReference? = nil
 }
 
+/// A volume of a CSI driver that lives as long as the pod.
 public nonisolated struct CSIVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the driver.
   public var driver: String {
     get {_driver ?? String()}
     set {_driver = newValue}
@@ -509,6 +558,7 @@ public nonisolated struct CSIVolumeSource: Sendable {
   /// Clears the value of `driver`. Subsequent reads from it will return its default value.
   public mutating func clearDriver() {self._driver = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -518,6 +568,7 @@ public nonisolated struct CSIVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -527,8 +578,10 @@ public nonisolated struct CSIVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Properties of the volume that its driver understands.
   public var volumeAttributes: Dictionary<String,String> = [:]
 
+  /// Secret for publishing to a pod.
   public var nodePublishSecretRef: LocalObjectReference {
     get {_nodePublishSecretRef ?? LocalObjectReference()}
     set {_nodePublishSecretRef = newValue}
@@ -548,13 +601,16 @@ public nonisolated struct CSIVolumeSource: Sendable {
   fileprivate var _nodePublishSecretRef: LocalObjectReference? = nil
 }
 
+/// Capabilities that are added to and dropped from a container's.
 public nonisolated struct Capabilities: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is added.
   public var add: [String] = []
 
+  /// What is taken away.
   public var drop: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -562,13 +618,16 @@ public nonisolated struct Capabilities: Sendable {
   public init() {}
 }
 
+/// A Ceph file system as a persistent volume; no longer served.
 public nonisolated struct CephFSPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses of the monitors.
   public var monitors: [String] = []
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -578,6 +637,7 @@ public nonisolated struct CephFSPersistentVolumeSource: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// User that acts or is meant.
   public var user: String {
     get {_user ?? String()}
     set {_user = newValue}
@@ -587,6 +647,7 @@ public nonisolated struct CephFSPersistentVolumeSource: Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {self._user = nil}
 
+  /// Path of the key file on the node.
   public var secretFile: String {
     get {_secretFile ?? String()}
     set {_secretFile = newValue}
@@ -596,6 +657,7 @@ public nonisolated struct CephFSPersistentVolumeSource: Sendable {
   /// Clears the value of `secretFile`. Subsequent reads from it will return its default value.
   public mutating func clearSecretFile() {self._secretFile = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: SecretReference {
     get {_secretRef ?? SecretReference()}
     set {_secretRef = newValue}
@@ -605,6 +667,7 @@ public nonisolated struct CephFSPersistentVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -625,13 +688,16 @@ public nonisolated struct CephFSPersistentVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A Ceph file system in a pod; no longer served.
 public nonisolated struct CephFSVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses of the monitors.
   public var monitors: [String] = []
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -641,6 +707,7 @@ public nonisolated struct CephFSVolumeSource: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// User that acts or is meant.
   public var user: String {
     get {_user ?? String()}
     set {_user = newValue}
@@ -650,6 +717,7 @@ public nonisolated struct CephFSVolumeSource: Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {self._user = nil}
 
+  /// Path of the key file on the node.
   public var secretFile: String {
     get {_secretFile ?? String()}
     set {_secretFile = newValue}
@@ -659,6 +727,7 @@ public nonisolated struct CephFSVolumeSource: Sendable {
   /// Clears the value of `secretFile`. Subsequent reads from it will return its default value.
   public mutating func clearSecretFile() {self._secretFile = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: LocalObjectReference {
     get {_secretRef ?? LocalObjectReference()}
     set {_secretRef = newValue}
@@ -668,6 +737,7 @@ public nonisolated struct CephFSVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -688,11 +758,13 @@ public nonisolated struct CephFSVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A Cinder volume as a persistent volume.
 public nonisolated struct CinderPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume at its provider.
   public var volumeID: String {
     get {_volumeID ?? String()}
     set {_volumeID = newValue}
@@ -702,6 +774,7 @@ public nonisolated struct CinderPersistentVolumeSource: Sendable {
   /// Clears the value of `volumeID`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeID() {self._volumeID = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -711,6 +784,7 @@ public nonisolated struct CinderPersistentVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -720,6 +794,7 @@ public nonisolated struct CinderPersistentVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: SecretReference {
     get {_secretRef ?? SecretReference()}
     set {_secretRef = newValue}
@@ -739,11 +814,13 @@ public nonisolated struct CinderPersistentVolumeSource: Sendable {
   fileprivate var _secretRef: SecretReference? = nil
 }
 
+/// A Cinder volume in a pod.
 public nonisolated struct CinderVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume at its provider.
   public var volumeID: String {
     get {_volumeID ?? String()}
     set {_volumeID = newValue}
@@ -753,6 +830,7 @@ public nonisolated struct CinderVolumeSource: Sendable {
   /// Clears the value of `volumeID`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeID() {self._volumeID = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -762,6 +840,7 @@ public nonisolated struct CinderVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -771,6 +850,7 @@ public nonisolated struct CinderVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: LocalObjectReference {
     get {_secretRef ?? LocalObjectReference()}
     set {_secretRef = newValue}
@@ -790,11 +870,13 @@ public nonisolated struct CinderVolumeSource: Sendable {
   fileprivate var _secretRef: LocalObjectReference? = nil
 }
 
+/// Settings of session affinity by client address.
 public nonisolated struct ClientIPConfig: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Time limit in seconds.
   public var timeoutSeconds: Int32 {
     get {_timeoutSeconds ?? 0}
     set {_timeoutSeconds = newValue}
@@ -811,11 +893,13 @@ public nonisolated struct ClientIPConfig: Sendable {
   fileprivate var _timeoutSeconds: Int32? = nil
 }
 
+/// Trust anchors as a file of a projected volume.
 public nonisolated struct ClusterTrustBundleProjection: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -825,6 +909,7 @@ public nonisolated struct ClusterTrustBundleProjection: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Signer that the certificate or trust bundle comes from.
   public var signerName: String {
     get {_signerName ?? String()}
     set {_signerName = newValue}
@@ -834,6 +919,7 @@ public nonisolated struct ClusterTrustBundleProjection: Sendable {
   /// Clears the value of `signerName`. Subsequent reads from it will return its default value.
   public mutating func clearSignerName() {self._signerName = nil}
 
+  /// Selects objects by their labels.
   public var labelSelector: KubeMeta.MetaLabelSelector {
     get {_labelSelector ?? KubeMeta.MetaLabelSelector()}
     set {_labelSelector = newValue}
@@ -843,6 +929,7 @@ public nonisolated struct ClusterTrustBundleProjection: Sendable {
   /// Clears the value of `labelSelector`. Subsequent reads from it will return its default value.
   public mutating func clearLabelSelector() {self._labelSelector = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -852,6 +939,7 @@ public nonisolated struct ClusterTrustBundleProjection: Sendable {
   /// Clears the value of `optional`. Subsequent reads from it will return its default value.
   public mutating func clearOptional() {self._optional = nil}
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -872,11 +960,13 @@ public nonisolated struct ClusterTrustBundleProjection: Sendable {
   fileprivate var _path: String? = nil
 }
 
+/// An observation of the state of a Component.
 public nonisolated struct ComponentCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -886,6 +976,7 @@ public nonisolated struct ComponentCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -895,6 +986,7 @@ public nonisolated struct ComponentCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -904,6 +996,7 @@ public nonisolated struct ComponentCondition: Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {self._message = nil}
 
+  /// What went wrong; empty where nothing did.
   public var error: String {
     get {_error ?? String()}
     set {_error = newValue}
@@ -923,11 +1016,13 @@ public nonisolated struct ComponentCondition: Sendable {
   fileprivate var _error: String? = nil
 }
 
+/// The health of a part of the control plane; deprecated.
 public nonisolated struct ComponentStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -937,6 +1032,7 @@ public nonisolated struct ComponentStatus: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [ComponentCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -946,11 +1042,13 @@ public nonisolated struct ComponentStatus: Sendable {
   fileprivate var _metadata: KubeMeta.MetaObjectMeta? = nil
 }
 
+/// A list of ComponentStatus objects.
 public nonisolated struct ComponentStatusList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -960,6 +1058,7 @@ public nonisolated struct ComponentStatusList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ComponentStatus] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -969,11 +1068,13 @@ public nonisolated struct ComponentStatusList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Settings that pods read as files or variables.
 public nonisolated struct ConfigMap: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -983,6 +1084,7 @@ public nonisolated struct ConfigMap: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Whether the data may not be changed any more.
   public var immutable: Bool {
     get {_immutable ?? false}
     set {_immutable = newValue}
@@ -992,8 +1094,10 @@ public nonisolated struct ConfigMap: Sendable {
   /// Clears the value of `immutable`. Subsequent reads from it will return its default value.
   public mutating func clearImmutable() {self._immutable = nil}
 
+  /// The content by key.
   public var data: Dictionary<String,String> = [:]
 
+  /// Content that is no UTF-8 text, by key.
   public var binaryData: Dictionary<String,Data> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1004,11 +1108,13 @@ public nonisolated struct ConfigMap: Sendable {
   fileprivate var _immutable: Bool? = nil
 }
 
+/// A config map whose keys become environment variables.
 public nonisolated struct ConfigMapEnvSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Names an object of the same namespace.
   public var localObjectReference: LocalObjectReference {
     get {_localObjectReference ?? LocalObjectReference()}
     set {_localObjectReference = newValue}
@@ -1018,6 +1124,7 @@ public nonisolated struct ConfigMapEnvSource: Sendable {
   /// Clears the value of `localObjectReference`. Subsequent reads from it will return its default value.
   public mutating func clearLocalObjectReference() {self._localObjectReference = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -1035,11 +1142,13 @@ public nonisolated struct ConfigMapEnvSource: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// One key of a config map.
 public nonisolated struct ConfigMapKeySelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Names an object of the same namespace.
   public var localObjectReference: LocalObjectReference {
     get {_localObjectReference ?? LocalObjectReference()}
     set {_localObjectReference = newValue}
@@ -1049,6 +1158,7 @@ public nonisolated struct ConfigMapKeySelector: Sendable {
   /// Clears the value of `localObjectReference`. Subsequent reads from it will return its default value.
   public mutating func clearLocalObjectReference() {self._localObjectReference = nil}
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -1058,6 +1168,7 @@ public nonisolated struct ConfigMapKeySelector: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -1076,11 +1187,13 @@ public nonisolated struct ConfigMapKeySelector: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// A list of ConfigMap objects.
 public nonisolated struct ConfigMapList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -1090,6 +1203,7 @@ public nonisolated struct ConfigMapList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ConfigMap] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1099,11 +1213,13 @@ public nonisolated struct ConfigMapList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A config map with a kubelet's configuration; not used any more.
 public nonisolated struct ConfigMapNodeConfigSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -1113,6 +1229,7 @@ public nonisolated struct ConfigMapNodeConfigSource: Sendable {
   /// Clears the value of `namespace`. Subsequent reads from it will return its default value.
   public mutating func clearNamespace() {self._namespace = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -1122,6 +1239,7 @@ public nonisolated struct ConfigMapNodeConfigSource: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -1131,6 +1249,7 @@ public nonisolated struct ConfigMapNodeConfigSource: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Version of the object for watches and optimistic locking; opaque to clients.
   public var resourceVersion: String {
     get {_resourceVersion ?? String()}
     set {_resourceVersion = newValue}
@@ -1140,6 +1259,7 @@ public nonisolated struct ConfigMapNodeConfigSource: Sendable {
   /// Clears the value of `resourceVersion`. Subsequent reads from it will return its default value.
   public mutating func clearResourceVersion() {self._resourceVersion = nil}
 
+  /// Key of the kubelet's configuration in the data.
   public var kubeletConfigKey: String {
     get {_kubeletConfigKey ?? String()}
     set {_kubeletConfigKey = newValue}
@@ -1160,11 +1280,13 @@ public nonisolated struct ConfigMapNodeConfigSource: Sendable {
   fileprivate var _kubeletConfigKey: String? = nil
 }
 
+/// A config map as files of a projected volume.
 public nonisolated struct ConfigMapProjection: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Names an object of the same namespace.
   public var localObjectReference: LocalObjectReference {
     get {_localObjectReference ?? LocalObjectReference()}
     set {_localObjectReference = newValue}
@@ -1174,8 +1296,10 @@ public nonisolated struct ConfigMapProjection: Sendable {
   /// Clears the value of `localObjectReference`. Subsequent reads from it will return its default value.
   public mutating func clearLocalObjectReference() {self._localObjectReference = nil}
 
+  /// The members, in order.
   public var items: [KeyToPath] = []
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -1193,11 +1317,13 @@ public nonisolated struct ConfigMapProjection: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// A config map as files.
 public nonisolated struct ConfigMapVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Names an object of the same namespace.
   public var localObjectReference: LocalObjectReference {
     get {_localObjectReference ?? LocalObjectReference()}
     set {_localObjectReference = newValue}
@@ -1207,8 +1333,10 @@ public nonisolated struct ConfigMapVolumeSource: Sendable {
   /// Clears the value of `localObjectReference`. Subsequent reads from it will return its default value.
   public mutating func clearLocalObjectReference() {self._localObjectReference = nil}
 
+  /// The members, in order.
   public var items: [KeyToPath] = []
 
+  /// Permission bits of the files unless said otherwise.
   public var defaultMode: Int32 {
     get {_defaultMode ?? 0}
     set {_defaultMode = newValue}
@@ -1218,6 +1346,7 @@ public nonisolated struct ConfigMapVolumeSource: Sendable {
   /// Clears the value of `defaultMode`. Subsequent reads from it will return its default value.
   public mutating func clearDefaultMode() {self._defaultMode = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -1236,11 +1365,13 @@ public nonisolated struct ConfigMapVolumeSource: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// One container of a pod.
 public nonisolated struct Container: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_storage._name ?? String()}
     set {_uniqueStorage()._name = newValue}
@@ -1250,6 +1381,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {_uniqueStorage()._name = nil}
 
+  /// Image to run, by name and tag or digest.
   public var image: String {
     get {_storage._image ?? String()}
     set {_uniqueStorage()._image = newValue}
@@ -1259,16 +1391,19 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {_uniqueStorage()._image = nil}
 
+  /// Program to run in place of the image's entry point.
   public var command: [String] {
     get {_storage._command}
     set {_uniqueStorage()._command = newValue}
   }
 
+  /// Arguments in place of the image's.
   public var args: [String] {
     get {_storage._args}
     set {_uniqueStorage()._args = newValue}
   }
 
+  /// Working directory in place of the image's.
   public var workingDir: String {
     get {_storage._workingDir ?? String()}
     set {_uniqueStorage()._workingDir = newValue}
@@ -1278,21 +1413,25 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `workingDir`. Subsequent reads from it will return its default value.
   public mutating func clearWorkingDir() {_uniqueStorage()._workingDir = nil}
 
+  /// Ports that are opened or served.
   public var ports: [ContainerPort] {
     get {_storage._ports}
     set {_uniqueStorage()._ports = newValue}
   }
 
+  /// Sources whose every key becomes an environment variable.
   public var envFrom: [EnvFromSource] {
     get {_storage._envFrom}
     set {_uniqueStorage()._envFrom = newValue}
   }
 
+  /// Environment variables.
   public var env: [EnvVar] {
     get {_storage._env}
     set {_uniqueStorage()._env = newValue}
   }
 
+  /// Resources that are asked for or concerned.
   public var resources: ResourceRequirements {
     get {_storage._resources ?? ResourceRequirements()}
     set {_uniqueStorage()._resources = newValue}
@@ -1302,11 +1441,13 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {_uniqueStorage()._resources = nil}
 
+  /// What a change of resources means for the running container.
   public var resizePolicy: [ContainerResizePolicy] {
     get {_storage._resizePolicy}
     set {_uniqueStorage()._resizePolicy = newValue}
   }
 
+  /// When ended containers are started again.
   public var restartPolicy: String {
     get {_storage._restartPolicy ?? String()}
     set {_uniqueStorage()._restartPolicy = newValue}
@@ -1316,21 +1457,25 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `restartPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearRestartPolicy() {_uniqueStorage()._restartPolicy = nil}
 
+  /// Rules about exit codes that come before the restart policy.
   public var restartPolicyRules: [ContainerRestartRule] {
     get {_storage._restartPolicyRules}
     set {_uniqueStorage()._restartPolicyRules = newValue}
   }
 
+  /// Volumes that the container sees as files.
   public var volumeMounts: [VolumeMount] {
     get {_storage._volumeMounts}
     set {_uniqueStorage()._volumeMounts = newValue}
   }
 
+  /// Block devices that the container sees.
   public var volumeDevices: [VolumeDevice] {
     get {_storage._volumeDevices}
     set {_uniqueStorage()._volumeDevices = newValue}
   }
 
+  /// When it fails, the container is started again.
   public var livenessProbe: Probe {
     get {_storage._livenessProbe ?? Probe()}
     set {_uniqueStorage()._livenessProbe = newValue}
@@ -1340,6 +1485,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `livenessProbe`. Subsequent reads from it will return its default value.
   public mutating func clearLivenessProbe() {_uniqueStorage()._livenessProbe = nil}
 
+  /// While it fails, the pod gets no traffic.
   public var readinessProbe: Probe {
     get {_storage._readinessProbe ?? Probe()}
     set {_uniqueStorage()._readinessProbe = newValue}
@@ -1349,6 +1495,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `readinessProbe`. Subsequent reads from it will return its default value.
   public mutating func clearReadinessProbe() {_uniqueStorage()._readinessProbe = nil}
 
+  /// Until it succeeds, the other probes wait.
   public var startupProbe: Probe {
     get {_storage._startupProbe ?? Probe()}
     set {_uniqueStorage()._startupProbe = newValue}
@@ -1358,6 +1505,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `startupProbe`. Subsequent reads from it will return its default value.
   public mutating func clearStartupProbe() {_uniqueStorage()._startupProbe = nil}
 
+  /// What is done after the start and before the end.
   public var lifecycle: Lifecycle {
     get {_storage._lifecycle ?? Lifecycle()}
     set {_uniqueStorage()._lifecycle = newValue}
@@ -1367,6 +1515,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `lifecycle`. Subsequent reads from it will return its default value.
   public mutating func clearLifecycle() {_uniqueStorage()._lifecycle = nil}
 
+  /// File whose content becomes the message of the ended container.
   public var terminationMessagePath: String {
     get {_storage._terminationMessagePath ?? String()}
     set {_uniqueStorage()._terminationMessagePath = newValue}
@@ -1376,6 +1525,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `terminationMessagePath`. Subsequent reads from it will return its default value.
   public mutating func clearTerminationMessagePath() {_uniqueStorage()._terminationMessagePath = nil}
 
+  /// Where the message of an ended container is taken from.
   public var terminationMessagePolicy: String {
     get {_storage._terminationMessagePolicy ?? String()}
     set {_uniqueStorage()._terminationMessagePolicy = newValue}
@@ -1385,6 +1535,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `terminationMessagePolicy`. Subsequent reads from it will return its default value.
   public mutating func clearTerminationMessagePolicy() {_uniqueStorage()._terminationMessagePolicy = nil}
 
+  /// When the image is pulled: Always, IfNotPresent or Never.
   public var imagePullPolicy: String {
     get {_storage._imagePullPolicy ?? String()}
     set {_uniqueStorage()._imagePullPolicy = newValue}
@@ -1394,6 +1545,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `imagePullPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearImagePullPolicy() {_uniqueStorage()._imagePullPolicy = nil}
 
+  /// Rights and identity of the processes.
   public var securityContext: SecurityContext {
     get {_storage._securityContext ?? SecurityContext()}
     set {_uniqueStorage()._securityContext = newValue}
@@ -1403,6 +1555,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `securityContext`. Subsequent reads from it will return its default value.
   public mutating func clearSecurityContext() {_uniqueStorage()._securityContext = nil}
 
+  /// Whether standard input is open.
   public var stdin: Bool {
     get {_storage._stdin ?? false}
     set {_uniqueStorage()._stdin = newValue}
@@ -1412,6 +1565,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `stdin`. Subsequent reads from it will return its default value.
   public mutating func clearStdin() {_uniqueStorage()._stdin = nil}
 
+  /// Whether standard input closes with the first client that leaves.
   public var stdinOnce: Bool {
     get {_storage._stdinOnce ?? false}
     set {_uniqueStorage()._stdinOnce = newValue}
@@ -1421,6 +1575,7 @@ public nonisolated struct Container: @unchecked Sendable {
   /// Clears the value of `stdinOnce`. Subsequent reads from it will return its default value.
   public mutating func clearStdinOnce() {_uniqueStorage()._stdinOnce = nil}
 
+  /// Whether the process has a terminal.
   public var tty: Bool {
     get {_storage._tty ?? false}
     set {_uniqueStorage()._tty = newValue}
@@ -1437,11 +1592,13 @@ public nonisolated struct Container: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// Which container asked for which extended resource.
 public nonisolated struct ContainerExtendedResourceRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the container.
   public var containerName: String {
     get {_containerName ?? String()}
     set {_containerName = newValue}
@@ -1451,6 +1608,7 @@ public nonisolated struct ContainerExtendedResourceRequest: Sendable {
   /// Clears the value of `containerName`. Subsequent reads from it will return its default value.
   public mutating func clearContainerName() {self._containerName = nil}
 
+  /// Name of the resource.
   public var resourceName: String {
     get {_resourceName ?? String()}
     set {_resourceName = newValue}
@@ -1460,6 +1618,7 @@ public nonisolated struct ContainerExtendedResourceRequest: Sendable {
   /// Clears the value of `resourceName`. Subsequent reads from it will return its default value.
   public mutating func clearResourceName() {self._resourceName = nil}
 
+  /// Name of the request within its claim.
   public var requestName: String {
     get {_requestName ?? String()}
     set {_requestName = newValue}
@@ -1478,13 +1637,16 @@ public nonisolated struct ContainerExtendedResourceRequest: Sendable {
   fileprivate var _requestName: String? = nil
 }
 
+/// An image that a node has.
 public nonisolated struct ContainerImage: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All names it is known by.
   public var names: [String] = []
 
+  /// Size in bytes.
   public var sizeBytes: Int64 {
     get {_sizeBytes ?? 0}
     set {_sizeBytes = newValue}
@@ -1501,11 +1663,13 @@ public nonisolated struct ContainerImage: Sendable {
   fileprivate var _sizeBytes: Int64? = nil
 }
 
+/// A port that a container listens on.
 public nonisolated struct ContainerPort: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -1515,6 +1679,7 @@ public nonisolated struct ContainerPort: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Port of the node that leads to the container.
   public var hostPort: Int32 {
     get {_hostPort ?? 0}
     set {_hostPort = newValue}
@@ -1524,6 +1689,7 @@ public nonisolated struct ContainerPort: Sendable {
   /// Clears the value of `hostPort`. Subsequent reads from it will return its default value.
   public mutating func clearHostPort() {self._hostPort = nil}
 
+  /// Port that the container listens on.
   public var containerPort: Int32 {
     get {_containerPort ?? 0}
     set {_containerPort = newValue}
@@ -1533,6 +1699,7 @@ public nonisolated struct ContainerPort: Sendable {
   /// Clears the value of `containerPort`. Subsequent reads from it will return its default value.
   public mutating func clearContainerPort() {self._containerPort = nil}
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: String {
     get {_protocol ?? String()}
     set {_protocol = newValue}
@@ -1542,6 +1709,7 @@ public nonisolated struct ContainerPort: Sendable {
   /// Clears the value of ``protocol``. Subsequent reads from it will return its default value.
   public mutating func clearProtocol() {self._protocol = nil}
 
+  /// Address of the node.
   public var hostIp: String {
     get {_hostIp ?? String()}
     set {_hostIp = newValue}
@@ -1562,11 +1730,13 @@ public nonisolated struct ContainerPort: Sendable {
   fileprivate var _hostIp: String? = nil
 }
 
+/// What a change of one resource means for a running container.
 public nonisolated struct ContainerResizePolicy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the resource.
   public var resourceName: String {
     get {_resourceName ?? String()}
     set {_resourceName = newValue}
@@ -1576,6 +1746,7 @@ public nonisolated struct ContainerResizePolicy: Sendable {
   /// Clears the value of `resourceName`. Subsequent reads from it will return its default value.
   public mutating func clearResourceName() {self._resourceName = nil}
 
+  /// When ended containers are started again.
   public var restartPolicy: String {
     get {_restartPolicy ?? String()}
     set {_restartPolicy = newValue}
@@ -1593,11 +1764,13 @@ public nonisolated struct ContainerResizePolicy: Sendable {
   fileprivate var _restartPolicy: String? = nil
 }
 
+/// A rule about starting a container again.
 public nonisolated struct ContainerRestartRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is to be done, or was done.
   public var action: String {
     get {_action ?? String()}
     set {_action = newValue}
@@ -1607,6 +1780,7 @@ public nonisolated struct ContainerRestartRule: Sendable {
   /// Clears the value of `action`. Subsequent reads from it will return its default value.
   public mutating func clearAction() {self._action = nil}
 
+  /// Which exit codes the rule is about.
   public var exitCodes: ContainerRestartRuleOnExitCodes {
     get {_exitCodes ?? ContainerRestartRuleOnExitCodes()}
     set {_exitCodes = newValue}
@@ -1624,11 +1798,13 @@ public nonisolated struct ContainerRestartRule: Sendable {
   fileprivate var _exitCodes: ContainerRestartRuleOnExitCodes? = nil
 }
 
+/// The exit codes that a restart rule is about.
 public nonisolated struct ContainerRestartRuleOnExitCodes: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How the values are compared.
   public var `operator`: String {
     get {_operator ?? String()}
     set {_operator = newValue}
@@ -1638,6 +1814,7 @@ public nonisolated struct ContainerRestartRuleOnExitCodes: Sendable {
   /// Clears the value of ``operator``. Subsequent reads from it will return its default value.
   public mutating func clearOperator() {self._operator = nil}
 
+  /// The values that are compared with.
   public var values: [Int32] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1647,11 +1824,13 @@ public nonisolated struct ContainerRestartRuleOnExitCodes: Sendable {
   fileprivate var _operator: String? = nil
 }
 
+/// The state of a container: exactly one of the three is set.
 public nonisolated struct ContainerState: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Set while the container has not started.
   public var waiting: ContainerStateWaiting {
     get {_waiting ?? ContainerStateWaiting()}
     set {_waiting = newValue}
@@ -1661,6 +1840,7 @@ public nonisolated struct ContainerState: Sendable {
   /// Clears the value of `waiting`. Subsequent reads from it will return its default value.
   public mutating func clearWaiting() {self._waiting = nil}
 
+  /// Set while the container runs.
   public var running: ContainerStateRunning {
     get {_running ?? ContainerStateRunning()}
     set {_running = newValue}
@@ -1670,6 +1850,7 @@ public nonisolated struct ContainerState: Sendable {
   /// Clears the value of `running`. Subsequent reads from it will return its default value.
   public mutating func clearRunning() {self._running = nil}
 
+  /// Set when the container has ended.
   public var terminated: ContainerStateTerminated {
     get {_terminated ?? ContainerStateTerminated()}
     set {_terminated = newValue}
@@ -1688,11 +1869,13 @@ public nonisolated struct ContainerState: Sendable {
   fileprivate var _terminated: ContainerStateTerminated? = nil
 }
 
+/// A container that runs.
 public nonisolated struct ContainerStateRunning: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it started.
   public var startedAt: KubeMeta.MetaTime {
     get {_startedAt ?? KubeMeta.MetaTime()}
     set {_startedAt = newValue}
@@ -1709,11 +1892,13 @@ public nonisolated struct ContainerStateRunning: Sendable {
   fileprivate var _startedAt: KubeMeta.MetaTime? = nil
 }
 
+/// A container that has ended.
 public nonisolated struct ContainerStateTerminated: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Exit code of the process.
   public var exitCode: Int32 {
     get {_exitCode ?? 0}
     set {_exitCode = newValue}
@@ -1723,6 +1908,7 @@ public nonisolated struct ContainerStateTerminated: Sendable {
   /// Clears the value of `exitCode`. Subsequent reads from it will return its default value.
   public mutating func clearExitCode() {self._exitCode = nil}
 
+  /// Signal that ended the process.
   public var signal: Int32 {
     get {_signal ?? 0}
     set {_signal = newValue}
@@ -1732,6 +1918,7 @@ public nonisolated struct ContainerStateTerminated: Sendable {
   /// Clears the value of `signal`. Subsequent reads from it will return its default value.
   public mutating func clearSignal() {self._signal = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -1741,6 +1928,7 @@ public nonisolated struct ContainerStateTerminated: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -1750,6 +1938,7 @@ public nonisolated struct ContainerStateTerminated: Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {self._message = nil}
 
+  /// When it started.
   public var startedAt: KubeMeta.MetaTime {
     get {_startedAt ?? KubeMeta.MetaTime()}
     set {_startedAt = newValue}
@@ -1759,6 +1948,7 @@ public nonisolated struct ContainerStateTerminated: Sendable {
   /// Clears the value of `startedAt`. Subsequent reads from it will return its default value.
   public mutating func clearStartedAt() {self._startedAt = nil}
 
+  /// When it ended.
   public var finishedAt: KubeMeta.MetaTime {
     get {_finishedAt ?? KubeMeta.MetaTime()}
     set {_finishedAt = newValue}
@@ -1768,6 +1958,7 @@ public nonisolated struct ContainerStateTerminated: Sendable {
   /// Clears the value of `finishedAt`. Subsequent reads from it will return its default value.
   public mutating func clearFinishedAt() {self._finishedAt = nil}
 
+  /// Identity at the runtime, as type://id.
   public var containerID: String {
     get {_containerID ?? String()}
     set {_containerID = newValue}
@@ -1790,11 +1981,13 @@ public nonisolated struct ContainerStateTerminated: Sendable {
   fileprivate var _containerID: String? = nil
 }
 
+/// A container that has not started.
 public nonisolated struct ContainerStateWaiting: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -1804,6 +1997,7 @@ public nonisolated struct ContainerStateWaiting: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -1821,11 +2015,13 @@ public nonisolated struct ContainerStateWaiting: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// What was last observed of a Container.
 public nonisolated struct ContainerStatus: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_storage._name ?? String()}
     set {_uniqueStorage()._name = newValue}
@@ -1835,6 +2031,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {_uniqueStorage()._name = nil}
 
+  /// State now.
   public var state: ContainerState {
     get {_storage._state ?? ContainerState()}
     set {_uniqueStorage()._state = newValue}
@@ -1844,6 +2041,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `state`. Subsequent reads from it will return its default value.
   public mutating func clearState() {_uniqueStorage()._state = nil}
 
+  /// State before the last restart.
   public var lastState: ContainerState {
     get {_storage._lastState ?? ContainerState()}
     set {_uniqueStorage()._lastState = newValue}
@@ -1853,6 +2051,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `lastState`. Subsequent reads from it will return its default value.
   public mutating func clearLastState() {_uniqueStorage()._lastState = nil}
 
+  /// Whether it can take traffic.
   public var ready: Bool {
     get {_storage._ready ?? false}
     set {_uniqueStorage()._ready = newValue}
@@ -1862,6 +2061,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `ready`. Subsequent reads from it will return its default value.
   public mutating func clearReady() {_uniqueStorage()._ready = nil}
 
+  /// How often it was started again.
   public var restartCount: Int32 {
     get {_storage._restartCount ?? 0}
     set {_uniqueStorage()._restartCount = newValue}
@@ -1871,6 +2071,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `restartCount`. Subsequent reads from it will return its default value.
   public mutating func clearRestartCount() {_uniqueStorage()._restartCount = nil}
 
+  /// Image to run, by name and tag or digest.
   public var image: String {
     get {_storage._image ?? String()}
     set {_uniqueStorage()._image = newValue}
@@ -1880,6 +2081,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {_uniqueStorage()._image = nil}
 
+  /// Identity of the image that runs.
   public var imageID: String {
     get {_storage._imageID ?? String()}
     set {_uniqueStorage()._imageID = newValue}
@@ -1889,6 +2091,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `imageID`. Subsequent reads from it will return its default value.
   public mutating func clearImageID() {_uniqueStorage()._imageID = nil}
 
+  /// Identity at the runtime, as type://id.
   public var containerID: String {
     get {_storage._containerID ?? String()}
     set {_uniqueStorage()._containerID = newValue}
@@ -1898,6 +2101,7 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `containerID`. Subsequent reads from it will return its default value.
   public mutating func clearContainerID() {_uniqueStorage()._containerID = nil}
 
+  /// Whether it has started: its startup probe succeeded and its hook ended.
   public var started: Bool {
     get {_storage._started ?? false}
     set {_uniqueStorage()._started = newValue}
@@ -1907,11 +2111,13 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `started`. Subsequent reads from it will return its default value.
   public mutating func clearStarted() {_uniqueStorage()._started = nil}
 
+  /// Resources that the node has set aside.
   public var allocatedResources: Dictionary<String,KubeMeta.Quantity> {
     get {_storage._allocatedResources}
     set {_uniqueStorage()._allocatedResources = newValue}
   }
 
+  /// Resources that are asked for or concerned.
   public var resources: ResourceRequirements {
     get {_storage._resources ?? ResourceRequirements()}
     set {_uniqueStorage()._resources = newValue}
@@ -1921,11 +2127,13 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {_uniqueStorage()._resources = nil}
 
+  /// Volumes that the container sees as files.
   public var volumeMounts: [VolumeMountStatus] {
     get {_storage._volumeMounts}
     set {_uniqueStorage()._volumeMounts = newValue}
   }
 
+  /// User that acts or is meant.
   public var user: ContainerUser {
     get {_storage._user ?? ContainerUser()}
     set {_uniqueStorage()._user = newValue}
@@ -1935,11 +2143,13 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {_uniqueStorage()._user = nil}
 
+  /// State of the devices that were given out.
   public var allocatedResourcesStatus: [ResourceStatus] {
     get {_storage._allocatedResourcesStatus}
     set {_uniqueStorage()._allocatedResourcesStatus = newValue}
   }
 
+  /// Signal with which it is asked to end.
   public var stopSignal: String {
     get {_storage._stopSignal ?? String()}
     set {_uniqueStorage()._stopSignal = newValue}
@@ -1956,11 +2166,13 @@ public nonisolated struct ContainerStatus: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// The identity of a container's first process.
 public nonisolated struct ContainerUser: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What only Linux has.
   public var linux: LinuxContainerUser {
     get {_linux ?? LinuxContainerUser()}
     set {_linux = newValue}
@@ -1977,11 +2189,13 @@ public nonisolated struct ContainerUser: Sendable {
   fileprivate var _linux: LinuxContainerUser? = nil
 }
 
+/// The port of a node's daemon.
 public nonisolated struct DaemonEndpoint: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Port number.
   public var port: Int32 {
     get {_port ?? 0}
     set {_port = newValue}
@@ -1998,11 +2212,13 @@ public nonisolated struct DaemonEndpoint: Sendable {
   fileprivate var _port: Int32? = nil
 }
 
+/// Fields of the pod as files of a projected volume.
 public nonisolated struct DownwardAPIProjection: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The members, in order.
   public var items: [DownwardAPIVolumeFile] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2010,11 +2226,13 @@ public nonisolated struct DownwardAPIProjection: Sendable {
   public init() {}
 }
 
+/// One file with a field of the pod.
 public nonisolated struct DownwardAPIVolumeFile: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -2024,6 +2242,7 @@ public nonisolated struct DownwardAPIVolumeFile: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Field of the pod whose value is taken.
   public var fieldRef: ObjectFieldSelector {
     get {_fieldRef ?? ObjectFieldSelector()}
     set {_fieldRef = newValue}
@@ -2033,6 +2252,7 @@ public nonisolated struct DownwardAPIVolumeFile: Sendable {
   /// Clears the value of `fieldRef`. Subsequent reads from it will return its default value.
   public mutating func clearFieldRef() {self._fieldRef = nil}
 
+  /// Resource of a container whose value is taken.
   public var resourceFieldRef: ResourceFieldSelector {
     get {_resourceFieldRef ?? ResourceFieldSelector()}
     set {_resourceFieldRef = newValue}
@@ -2042,6 +2262,7 @@ public nonisolated struct DownwardAPIVolumeFile: Sendable {
   /// Clears the value of `resourceFieldRef`. Subsequent reads from it will return its default value.
   public mutating func clearResourceFieldRef() {self._resourceFieldRef = nil}
 
+  /// Permission bits, or the way it is done.
   public var mode: Int32 {
     get {_mode ?? 0}
     set {_mode = newValue}
@@ -2061,13 +2282,16 @@ public nonisolated struct DownwardAPIVolumeFile: Sendable {
   fileprivate var _mode: Int32? = nil
 }
 
+/// Fields of the pod as files.
 public nonisolated struct DownwardAPIVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The members, in order.
   public var items: [DownwardAPIVolumeFile] = []
 
+  /// Permission bits of the files unless said otherwise.
   public var defaultMode: Int32 {
     get {_defaultMode ?? 0}
     set {_defaultMode = newValue}
@@ -2084,11 +2308,13 @@ public nonisolated struct DownwardAPIVolumeSource: Sendable {
   fileprivate var _defaultMode: Int32? = nil
 }
 
+/// A directory that lives as long as its pod.
 public nonisolated struct EmptyDirVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What the storage is made of: disk where empty, or Memory.
   public var medium: String {
     get {_medium ?? String()}
     set {_medium = newValue}
@@ -2098,6 +2324,7 @@ public nonisolated struct EmptyDirVolumeSource: Sendable {
   /// Clears the value of `medium`. Subsequent reads from it will return its default value.
   public mutating func clearMedium() {self._medium = nil}
 
+  /// Largest size of the content.
   public var sizeLimit: KubeMeta.Quantity {
     get {_sizeLimit ?? KubeMeta.Quantity()}
     set {_sizeLimit = newValue}
@@ -2115,11 +2342,13 @@ public nonisolated struct EmptyDirVolumeSource: Sendable {
   fileprivate var _sizeLimit: KubeMeta.Quantity? = nil
 }
 
+/// One address behind a Service.
 public nonisolated struct EndpointAddress: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String {
     get {_ip ?? String()}
     set {_ip = newValue}
@@ -2129,6 +2358,7 @@ public nonisolated struct EndpointAddress: Sendable {
   /// Clears the value of `ip`. Subsequent reads from it will return its default value.
   public mutating func clearIp() {self._ip = nil}
 
+  /// Host name.
   public var hostname: String {
     get {_hostname ?? String()}
     set {_hostname = newValue}
@@ -2138,6 +2368,7 @@ public nonisolated struct EndpointAddress: Sendable {
   /// Clears the value of `hostname`. Subsequent reads from it will return its default value.
   public mutating func clearHostname() {self._hostname = nil}
 
+  /// Name of the node.
   public var nodeName: String {
     get {_nodeName ?? String()}
     set {_nodeName = newValue}
@@ -2147,6 +2378,7 @@ public nonisolated struct EndpointAddress: Sendable {
   /// Clears the value of `nodeName`. Subsequent reads from it will return its default value.
   public mutating func clearNodeName() {self._nodeName = nil}
 
+  /// Object that is meant or stands behind it.
   public var targetRef: ObjectReference {
     get {_targetRef ?? ObjectReference()}
     set {_targetRef = newValue}
@@ -2166,11 +2398,13 @@ public nonisolated struct EndpointAddress: Sendable {
   fileprivate var _targetRef: ObjectReference? = nil
 }
 
+/// One port behind a Service.
 public nonisolated struct EndpointPort: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -2180,6 +2414,7 @@ public nonisolated struct EndpointPort: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Port number or name.
   public var port: Int32 {
     get {_port ?? 0}
     set {_port = newValue}
@@ -2189,6 +2424,7 @@ public nonisolated struct EndpointPort: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: String {
     get {_protocol ?? String()}
     set {_protocol = newValue}
@@ -2198,6 +2434,7 @@ public nonisolated struct EndpointPort: Sendable {
   /// Clears the value of ``protocol``. Subsequent reads from it will return its default value.
   public mutating func clearProtocol() {self._protocol = nil}
 
+  /// Protocol of the application on the port.
   public var appProtocol: String {
     get {_appProtocol ?? String()}
     set {_appProtocol = newValue}
@@ -2217,15 +2454,19 @@ public nonisolated struct EndpointPort: Sendable {
   fileprivate var _appProtocol: String? = nil
 }
 
+/// Addresses that serve the same ports.
 public nonisolated struct EndpointSubset: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses that it is reached at.
   public var addresses: [EndpointAddress] = []
 
+  /// Addresses of what is not ready yet.
   public var notReadyAddresses: [EndpointAddress] = []
 
+  /// Ports that are opened or served.
   public var ports: [EndpointPort] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2233,11 +2474,13 @@ public nonisolated struct EndpointSubset: Sendable {
   public init() {}
 }
 
+/// The backends of a Service; EndpointSlice has taken its place.
 public nonisolated struct Endpoints: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -2247,6 +2490,7 @@ public nonisolated struct Endpoints: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Addresses grouped by the ports they serve.
   public var subsets: [EndpointSubset] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2256,11 +2500,13 @@ public nonisolated struct Endpoints: Sendable {
   fileprivate var _metadata: KubeMeta.MetaObjectMeta? = nil
 }
 
+/// A list of Endpoints objects.
 public nonisolated struct EndpointsList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -2270,6 +2516,7 @@ public nonisolated struct EndpointsList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Endpoints] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2279,11 +2526,13 @@ public nonisolated struct EndpointsList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A source whose keys become environment variables.
 public nonisolated struct EnvFromSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Text that is put before each name.
   public var prefix: String {
     get {_prefix ?? String()}
     set {_prefix = newValue}
@@ -2293,6 +2542,7 @@ public nonisolated struct EnvFromSource: Sendable {
   /// Clears the value of `prefix`. Subsequent reads from it will return its default value.
   public mutating func clearPrefix() {self._prefix = nil}
 
+  /// Config map whose data is taken.
   public var configMapRef: ConfigMapEnvSource {
     get {_configMapRef ?? ConfigMapEnvSource()}
     set {_configMapRef = newValue}
@@ -2302,6 +2552,7 @@ public nonisolated struct EnvFromSource: Sendable {
   /// Clears the value of `configMapRef`. Subsequent reads from it will return its default value.
   public mutating func clearConfigMapRef() {self._configMapRef = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: SecretEnvSource {
     get {_secretRef ?? SecretEnvSource()}
     set {_secretRef = newValue}
@@ -2320,11 +2571,13 @@ public nonisolated struct EnvFromSource: Sendable {
   fileprivate var _secretRef: SecretEnvSource? = nil
 }
 
+/// One environment variable.
 public nonisolated struct EnvVar: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_storage._name ?? String()}
     set {_uniqueStorage()._name = newValue}
@@ -2334,6 +2587,7 @@ public nonisolated struct EnvVar: @unchecked Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {_uniqueStorage()._name = nil}
 
+  /// Value as text or number.
   public var value: String {
     get {_storage._value ?? String()}
     set {_uniqueStorage()._value = newValue}
@@ -2343,6 +2597,7 @@ public nonisolated struct EnvVar: @unchecked Sendable {
   /// Clears the value of `value`. Subsequent reads from it will return its default value.
   public mutating func clearValue() {_uniqueStorage()._value = nil}
 
+  /// Where the value is taken from.
   public var valueFrom: EnvVarSource {
     get {_storage._valueFrom ?? EnvVarSource()}
     set {_uniqueStorage()._valueFrom = newValue}
@@ -2359,11 +2614,13 @@ public nonisolated struct EnvVar: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// Where the value of an environment variable comes from.
 public nonisolated struct EnvVarSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Field of the pod whose value is taken.
   public var fieldRef: ObjectFieldSelector {
     get {_fieldRef ?? ObjectFieldSelector()}
     set {_fieldRef = newValue}
@@ -2373,6 +2630,7 @@ public nonisolated struct EnvVarSource: Sendable {
   /// Clears the value of `fieldRef`. Subsequent reads from it will return its default value.
   public mutating func clearFieldRef() {self._fieldRef = nil}
 
+  /// Resource of a container whose value is taken.
   public var resourceFieldRef: ResourceFieldSelector {
     get {_resourceFieldRef ?? ResourceFieldSelector()}
     set {_resourceFieldRef = newValue}
@@ -2382,6 +2640,7 @@ public nonisolated struct EnvVarSource: Sendable {
   /// Clears the value of `resourceFieldRef`. Subsequent reads from it will return its default value.
   public mutating func clearResourceFieldRef() {self._resourceFieldRef = nil}
 
+  /// Key of a config map.
   public var configMapKeyRef: ConfigMapKeySelector {
     get {_configMapKeyRef ?? ConfigMapKeySelector()}
     set {_configMapKeyRef = newValue}
@@ -2391,6 +2650,7 @@ public nonisolated struct EnvVarSource: Sendable {
   /// Clears the value of `configMapKeyRef`. Subsequent reads from it will return its default value.
   public mutating func clearConfigMapKeyRef() {self._configMapKeyRef = nil}
 
+  /// Key of a secret.
   public var secretKeyRef: SecretKeySelector {
     get {_secretKeyRef ?? SecretKeySelector()}
     set {_secretKeyRef = newValue}
@@ -2400,6 +2660,7 @@ public nonisolated struct EnvVarSource: Sendable {
   /// Clears the value of `secretKeyRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretKeyRef() {self._secretKeyRef = nil}
 
+  /// Key of a file in a volume.
   public var fileKeyRef: FileKeySelector {
     get {_fileKeyRef ?? FileKeySelector()}
     set {_fileKeyRef = newValue}
@@ -2420,11 +2681,13 @@ public nonisolated struct EnvVarSource: Sendable {
   fileprivate var _fileKeyRef: FileKeySelector? = nil
 }
 
+/// A container that was added to look into a running pod.
 public nonisolated struct EphemeralContainer: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The fields that it shares with other containers.
   public var ephemeralContainerCommon: EphemeralContainerCommon {
     get {_ephemeralContainerCommon ?? EphemeralContainerCommon()}
     set {_ephemeralContainerCommon = newValue}
@@ -2434,6 +2697,7 @@ public nonisolated struct EphemeralContainer: Sendable {
   /// Clears the value of `ephemeralContainerCommon`. Subsequent reads from it will return its default value.
   public mutating func clearEphemeralContainerCommon() {self._ephemeralContainerCommon = nil}
 
+  /// Container whose process namespace is joined.
   public var targetContainerName: String {
     get {_targetContainerName ?? String()}
     set {_targetContainerName = newValue}
@@ -2451,11 +2715,13 @@ public nonisolated struct EphemeralContainer: Sendable {
   fileprivate var _targetContainerName: String? = nil
 }
 
+/// What ephemeral and ordinary containers have in common.
 public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_storage._name ?? String()}
     set {_uniqueStorage()._name = newValue}
@@ -2465,6 +2731,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {_uniqueStorage()._name = nil}
 
+  /// Image to run, by name and tag or digest.
   public var image: String {
     get {_storage._image ?? String()}
     set {_uniqueStorage()._image = newValue}
@@ -2474,16 +2741,19 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {_uniqueStorage()._image = nil}
 
+  /// Program to run in place of the image's entry point.
   public var command: [String] {
     get {_storage._command}
     set {_uniqueStorage()._command = newValue}
   }
 
+  /// Arguments in place of the image's.
   public var args: [String] {
     get {_storage._args}
     set {_uniqueStorage()._args = newValue}
   }
 
+  /// Working directory in place of the image's.
   public var workingDir: String {
     get {_storage._workingDir ?? String()}
     set {_uniqueStorage()._workingDir = newValue}
@@ -2493,21 +2763,25 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `workingDir`. Subsequent reads from it will return its default value.
   public mutating func clearWorkingDir() {_uniqueStorage()._workingDir = nil}
 
+  /// Ports that are opened or served.
   public var ports: [ContainerPort] {
     get {_storage._ports}
     set {_uniqueStorage()._ports = newValue}
   }
 
+  /// Sources whose every key becomes an environment variable.
   public var envFrom: [EnvFromSource] {
     get {_storage._envFrom}
     set {_uniqueStorage()._envFrom = newValue}
   }
 
+  /// Environment variables.
   public var env: [EnvVar] {
     get {_storage._env}
     set {_uniqueStorage()._env = newValue}
   }
 
+  /// Resources that are asked for or concerned.
   public var resources: ResourceRequirements {
     get {_storage._resources ?? ResourceRequirements()}
     set {_uniqueStorage()._resources = newValue}
@@ -2517,11 +2791,13 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {_uniqueStorage()._resources = nil}
 
+  /// What a change of resources means for the running container.
   public var resizePolicy: [ContainerResizePolicy] {
     get {_storage._resizePolicy}
     set {_uniqueStorage()._resizePolicy = newValue}
   }
 
+  /// When ended containers are started again.
   public var restartPolicy: String {
     get {_storage._restartPolicy ?? String()}
     set {_uniqueStorage()._restartPolicy = newValue}
@@ -2531,21 +2807,25 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `restartPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearRestartPolicy() {_uniqueStorage()._restartPolicy = nil}
 
+  /// Rules about exit codes that come before the restart policy.
   public var restartPolicyRules: [ContainerRestartRule] {
     get {_storage._restartPolicyRules}
     set {_uniqueStorage()._restartPolicyRules = newValue}
   }
 
+  /// Volumes that the container sees as files.
   public var volumeMounts: [VolumeMount] {
     get {_storage._volumeMounts}
     set {_uniqueStorage()._volumeMounts = newValue}
   }
 
+  /// Block devices that the container sees.
   public var volumeDevices: [VolumeDevice] {
     get {_storage._volumeDevices}
     set {_uniqueStorage()._volumeDevices = newValue}
   }
 
+  /// When it fails, the container is started again.
   public var livenessProbe: Probe {
     get {_storage._livenessProbe ?? Probe()}
     set {_uniqueStorage()._livenessProbe = newValue}
@@ -2555,6 +2835,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `livenessProbe`. Subsequent reads from it will return its default value.
   public mutating func clearLivenessProbe() {_uniqueStorage()._livenessProbe = nil}
 
+  /// While it fails, the pod gets no traffic.
   public var readinessProbe: Probe {
     get {_storage._readinessProbe ?? Probe()}
     set {_uniqueStorage()._readinessProbe = newValue}
@@ -2564,6 +2845,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `readinessProbe`. Subsequent reads from it will return its default value.
   public mutating func clearReadinessProbe() {_uniqueStorage()._readinessProbe = nil}
 
+  /// Until it succeeds, the other probes wait.
   public var startupProbe: Probe {
     get {_storage._startupProbe ?? Probe()}
     set {_uniqueStorage()._startupProbe = newValue}
@@ -2573,6 +2855,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `startupProbe`. Subsequent reads from it will return its default value.
   public mutating func clearStartupProbe() {_uniqueStorage()._startupProbe = nil}
 
+  /// What is done after the start and before the end.
   public var lifecycle: Lifecycle {
     get {_storage._lifecycle ?? Lifecycle()}
     set {_uniqueStorage()._lifecycle = newValue}
@@ -2582,6 +2865,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `lifecycle`. Subsequent reads from it will return its default value.
   public mutating func clearLifecycle() {_uniqueStorage()._lifecycle = nil}
 
+  /// File whose content becomes the message of the ended container.
   public var terminationMessagePath: String {
     get {_storage._terminationMessagePath ?? String()}
     set {_uniqueStorage()._terminationMessagePath = newValue}
@@ -2591,6 +2875,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `terminationMessagePath`. Subsequent reads from it will return its default value.
   public mutating func clearTerminationMessagePath() {_uniqueStorage()._terminationMessagePath = nil}
 
+  /// Where the message of an ended container is taken from.
   public var terminationMessagePolicy: String {
     get {_storage._terminationMessagePolicy ?? String()}
     set {_uniqueStorage()._terminationMessagePolicy = newValue}
@@ -2600,6 +2885,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `terminationMessagePolicy`. Subsequent reads from it will return its default value.
   public mutating func clearTerminationMessagePolicy() {_uniqueStorage()._terminationMessagePolicy = nil}
 
+  /// When the image is pulled: Always, IfNotPresent or Never.
   public var imagePullPolicy: String {
     get {_storage._imagePullPolicy ?? String()}
     set {_uniqueStorage()._imagePullPolicy = newValue}
@@ -2609,6 +2895,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `imagePullPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearImagePullPolicy() {_uniqueStorage()._imagePullPolicy = nil}
 
+  /// Rights and identity of the processes.
   public var securityContext: SecurityContext {
     get {_storage._securityContext ?? SecurityContext()}
     set {_uniqueStorage()._securityContext = newValue}
@@ -2618,6 +2905,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `securityContext`. Subsequent reads from it will return its default value.
   public mutating func clearSecurityContext() {_uniqueStorage()._securityContext = nil}
 
+  /// Whether standard input is open.
   public var stdin: Bool {
     get {_storage._stdin ?? false}
     set {_uniqueStorage()._stdin = newValue}
@@ -2627,6 +2915,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `stdin`. Subsequent reads from it will return its default value.
   public mutating func clearStdin() {_uniqueStorage()._stdin = nil}
 
+  /// Whether standard input closes with the first client that leaves.
   public var stdinOnce: Bool {
     get {_storage._stdinOnce ?? false}
     set {_uniqueStorage()._stdinOnce = newValue}
@@ -2636,6 +2925,7 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   /// Clears the value of `stdinOnce`. Subsequent reads from it will return its default value.
   public mutating func clearStdinOnce() {_uniqueStorage()._stdinOnce = nil}
 
+  /// Whether the process has a terminal.
   public var tty: Bool {
     get {_storage._tty ?? false}
     set {_uniqueStorage()._tty = newValue}
@@ -2652,11 +2942,13 @@ public nonisolated struct EphemeralContainerCommon: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A claim that lives as long as its pod.
 public nonisolated struct EphemeralVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Claim that is made with the pod.
   public var volumeClaimTemplate: PersistentVolumeClaimTemplate {
     get {_volumeClaimTemplate ?? PersistentVolumeClaimTemplate()}
     set {_volumeClaimTemplate = newValue}
@@ -2673,11 +2965,13 @@ public nonisolated struct EphemeralVolumeSource: Sendable {
   fileprivate var _volumeClaimTemplate: PersistentVolumeClaimTemplate? = nil
 }
 
+/// Something that happened to an object.
 public nonisolated struct Event: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -2687,6 +2981,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// Object that the event is about.
   public var involvedObject: ObjectReference {
     get {_storage._involvedObject ?? ObjectReference()}
     set {_uniqueStorage()._involvedObject = newValue}
@@ -2696,6 +2991,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `involvedObject`. Subsequent reads from it will return its default value.
   public mutating func clearInvolvedObject() {_uniqueStorage()._involvedObject = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_storage._reason ?? String()}
     set {_uniqueStorage()._reason = newValue}
@@ -2705,6 +3001,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {_uniqueStorage()._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_storage._message ?? String()}
     set {_uniqueStorage()._message = newValue}
@@ -2714,6 +3011,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {_uniqueStorage()._message = nil}
 
+  /// Where it comes from.
   public var source: EventSource {
     get {_storage._source ?? EventSource()}
     set {_uniqueStorage()._source = newValue}
@@ -2723,6 +3021,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `source`. Subsequent reads from it will return its default value.
   public mutating func clearSource() {_uniqueStorage()._source = nil}
 
+  /// When it was first seen.
   public var firstTimestamp: KubeMeta.MetaTime {
     get {_storage._firstTimestamp ?? KubeMeta.MetaTime()}
     set {_uniqueStorage()._firstTimestamp = newValue}
@@ -2732,6 +3031,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `firstTimestamp`. Subsequent reads from it will return its default value.
   public mutating func clearFirstTimestamp() {_uniqueStorage()._firstTimestamp = nil}
 
+  /// When it was last seen.
   public var lastTimestamp: KubeMeta.MetaTime {
     get {_storage._lastTimestamp ?? KubeMeta.MetaTime()}
     set {_uniqueStorage()._lastTimestamp = newValue}
@@ -2741,6 +3041,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `lastTimestamp`. Subsequent reads from it will return its default value.
   public mutating func clearLastTimestamp() {_uniqueStorage()._lastTimestamp = nil}
 
+  /// How many there are, or how often it happened.
   public var count: Int32 {
     get {_storage._count ?? 0}
     set {_uniqueStorage()._count = newValue}
@@ -2750,6 +3051,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `count`. Subsequent reads from it will return its default value.
   public mutating func clearCount() {_uniqueStorage()._count = nil}
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_storage._type ?? String()}
     set {_uniqueStorage()._type = newValue}
@@ -2759,6 +3061,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {_uniqueStorage()._type = nil}
 
+  /// When it was first observed.
   public var eventTime: KubeMeta.MetaMicroTime {
     get {_storage._eventTime ?? KubeMeta.MetaMicroTime()}
     set {_uniqueStorage()._eventTime = newValue}
@@ -2768,6 +3071,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `eventTime`. Subsequent reads from it will return its default value.
   public mutating func clearEventTime() {_uniqueStorage()._eventTime = nil}
 
+  /// Set when the event keeps happening.
   public var series: EventSeries {
     get {_storage._series ?? EventSeries()}
     set {_uniqueStorage()._series = newValue}
@@ -2777,6 +3081,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `series`. Subsequent reads from it will return its default value.
   public mutating func clearSeries() {_uniqueStorage()._series = nil}
 
+  /// What is to be done, or was done.
   public var action: String {
     get {_storage._action ?? String()}
     set {_uniqueStorage()._action = newValue}
@@ -2786,6 +3091,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `action`. Subsequent reads from it will return its default value.
   public mutating func clearAction() {_uniqueStorage()._action = nil}
 
+  /// Second object that the event has to do with.
   public var related: ObjectReference {
     get {_storage._related ?? ObjectReference()}
     set {_uniqueStorage()._related = newValue}
@@ -2795,6 +3101,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `related`. Subsequent reads from it will return its default value.
   public mutating func clearRelated() {_uniqueStorage()._related = nil}
 
+  /// Controller that reports, such as kubernetes.io/kubelet.
   public var reportingComponent: String {
     get {_storage._reportingComponent ?? String()}
     set {_uniqueStorage()._reportingComponent = newValue}
@@ -2804,6 +3111,7 @@ public nonisolated struct Event: @unchecked Sendable {
   /// Clears the value of `reportingComponent`. Subsequent reads from it will return its default value.
   public mutating func clearReportingComponent() {_uniqueStorage()._reportingComponent = nil}
 
+  /// Instance of the controller, such as the node.
   public var reportingInstance: String {
     get {_storage._reportingInstance ?? String()}
     set {_uniqueStorage()._reportingInstance = newValue}
@@ -2820,11 +3128,13 @@ public nonisolated struct Event: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A list of Event objects.
 public nonisolated struct EventList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -2834,6 +3144,7 @@ public nonisolated struct EventList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Event] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2843,11 +3154,13 @@ public nonisolated struct EventList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// An event that keeps happening.
 public nonisolated struct EventSeries: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there are, or how often it happened.
   public var count: Int32 {
     get {_count ?? 0}
     set {_count = newValue}
@@ -2857,6 +3170,7 @@ public nonisolated struct EventSeries: Sendable {
   /// Clears the value of `count`. Subsequent reads from it will return its default value.
   public mutating func clearCount() {self._count = nil}
 
+  /// When it was last observed.
   public var lastObservedTime: KubeMeta.MetaMicroTime {
     get {_lastObservedTime ?? KubeMeta.MetaMicroTime()}
     set {_lastObservedTime = newValue}
@@ -2874,11 +3188,13 @@ public nonisolated struct EventSeries: Sendable {
   fileprivate var _lastObservedTime: KubeMeta.MetaMicroTime? = nil
 }
 
+/// Who reports an event.
 public nonisolated struct EventSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Component that says it.
   public var component: String {
     get {_component ?? String()}
     set {_component = newValue}
@@ -2888,6 +3204,7 @@ public nonisolated struct EventSource: Sendable {
   /// Clears the value of `component`. Subsequent reads from it will return its default value.
   public mutating func clearComponent() {self._component = nil}
 
+  /// Host name or address.
   public var host: String {
     get {_host ?? String()}
     set {_host = newValue}
@@ -2905,11 +3222,13 @@ public nonisolated struct EventSource: Sendable {
   fileprivate var _host: String? = nil
 }
 
+/// A command to run in a container.
 public nonisolated struct ExecAction: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Program to run in place of the image's entry point.
   public var command: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2917,13 +3236,16 @@ public nonisolated struct ExecAction: Sendable {
   public init() {}
 }
 
+/// A Fibre Channel disk.
 public nonisolated struct FCVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// World wide names of the targets.
   public var targetWwns: [String] = []
 
+  /// Logical unit number.
   public var lun: Int32 {
     get {_lun ?? 0}
     set {_lun = newValue}
@@ -2933,6 +3255,7 @@ public nonisolated struct FCVolumeSource: Sendable {
   /// Clears the value of `lun`. Subsequent reads from it will return its default value.
   public mutating func clearLun() {self._lun = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -2942,6 +3265,7 @@ public nonisolated struct FCVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -2951,6 +3275,7 @@ public nonisolated struct FCVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// World wide identifiers of the volume.
   public var wwids: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2962,11 +3287,13 @@ public nonisolated struct FCVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// One key of a file in a volume.
 public nonisolated struct FileKeySelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the volume.
   public var volumeName: String {
     get {_volumeName ?? String()}
     set {_volumeName = newValue}
@@ -2976,6 +3303,7 @@ public nonisolated struct FileKeySelector: Sendable {
   /// Clears the value of `volumeName`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeName() {self._volumeName = nil}
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -2985,6 +3313,7 @@ public nonisolated struct FileKeySelector: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -2994,6 +3323,7 @@ public nonisolated struct FileKeySelector: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -3013,11 +3343,13 @@ public nonisolated struct FileKeySelector: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// A volume of a FlexVolume driver as a persistent volume.
 public nonisolated struct FlexPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the driver.
   public var driver: String {
     get {_driver ?? String()}
     set {_driver = newValue}
@@ -3027,6 +3359,7 @@ public nonisolated struct FlexPersistentVolumeSource: Sendable {
   /// Clears the value of `driver`. Subsequent reads from it will return its default value.
   public mutating func clearDriver() {self._driver = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -3036,6 +3369,7 @@ public nonisolated struct FlexPersistentVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: SecretReference {
     get {_secretRef ?? SecretReference()}
     set {_secretRef = newValue}
@@ -3045,6 +3379,7 @@ public nonisolated struct FlexPersistentVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -3054,6 +3389,7 @@ public nonisolated struct FlexPersistentVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Further settings, as name and value.
   public var options: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3066,11 +3402,13 @@ public nonisolated struct FlexPersistentVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A volume of a FlexVolume driver.
 public nonisolated struct FlexVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the driver.
   public var driver: String {
     get {_driver ?? String()}
     set {_driver = newValue}
@@ -3080,6 +3418,7 @@ public nonisolated struct FlexVolumeSource: Sendable {
   /// Clears the value of `driver`. Subsequent reads from it will return its default value.
   public mutating func clearDriver() {self._driver = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -3089,6 +3428,7 @@ public nonisolated struct FlexVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: LocalObjectReference {
     get {_secretRef ?? LocalObjectReference()}
     set {_secretRef = newValue}
@@ -3098,6 +3438,7 @@ public nonisolated struct FlexVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -3107,6 +3448,7 @@ public nonisolated struct FlexVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Further settings, as name and value.
   public var options: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3119,11 +3461,13 @@ public nonisolated struct FlexVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A Flocker volume; no longer served.
 public nonisolated struct FlockerVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the dataset.
   public var datasetName: String {
     get {_datasetName ?? String()}
     set {_datasetName = newValue}
@@ -3133,6 +3477,7 @@ public nonisolated struct FlockerVolumeSource: Sendable {
   /// Clears the value of `datasetName`. Subsequent reads from it will return its default value.
   public mutating func clearDatasetName() {self._datasetName = nil}
 
+  /// Identity of the dataset.
   public var datasetUuid: String {
     get {_datasetUuid ?? String()}
     set {_datasetUuid = newValue}
@@ -3150,11 +3495,13 @@ public nonisolated struct FlockerVolumeSource: Sendable {
   fileprivate var _datasetUuid: String? = nil
 }
 
+/// A disk of Google Compute Engine, served by its CSI driver.
 public nonisolated struct GCEPersistentDiskVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the disk at the provider.
   public var pdName: String {
     get {_pdName ?? String()}
     set {_pdName = newValue}
@@ -3164,6 +3511,7 @@ public nonisolated struct GCEPersistentDiskVolumeSource: Sendable {
   /// Clears the value of `pdName`. Subsequent reads from it will return its default value.
   public mutating func clearPdName() {self._pdName = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -3173,6 +3521,7 @@ public nonisolated struct GCEPersistentDiskVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Partition of the volume to mount; 0 for the whole.
   public var partition: Int32 {
     get {_partition ?? 0}
     set {_partition = newValue}
@@ -3182,6 +3531,7 @@ public nonisolated struct GCEPersistentDiskVolumeSource: Sendable {
   /// Clears the value of `partition`. Subsequent reads from it will return its default value.
   public mutating func clearPartition() {self._partition = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -3201,11 +3551,13 @@ public nonisolated struct GCEPersistentDiskVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A gRPC health check to make.
 public nonisolated struct GRPCAction: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Port number or name.
   public var port: Int32 {
     get {_port ?? 0}
     set {_port = newValue}
@@ -3215,6 +3567,7 @@ public nonisolated struct GRPCAction: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// Service that is meant.
   public var service: String {
     get {_service ?? String()}
     set {_service = newValue}
@@ -3232,11 +3585,13 @@ public nonisolated struct GRPCAction: Sendable {
   fileprivate var _service: String? = nil
 }
 
+/// A checkout of a repository; no longer served.
 public nonisolated struct GitRepoVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// URL of the repository.
   public var repository: String {
     get {_repository ?? String()}
     set {_repository = newValue}
@@ -3246,6 +3601,7 @@ public nonisolated struct GitRepoVolumeSource: Sendable {
   /// Clears the value of `repository`. Subsequent reads from it will return its default value.
   public mutating func clearRepository() {self._repository = nil}
 
+  /// Number or hash of the revision.
   public var revision: String {
     get {_revision ?? String()}
     set {_revision = newValue}
@@ -3255,6 +3611,7 @@ public nonisolated struct GitRepoVolumeSource: Sendable {
   /// Clears the value of `revision`. Subsequent reads from it will return its default value.
   public mutating func clearRevision() {self._revision = nil}
 
+  /// Directory that is made or used.
   public var directory: String {
     get {_directory ?? String()}
     set {_directory = newValue}
@@ -3273,11 +3630,13 @@ public nonisolated struct GitRepoVolumeSource: Sendable {
   fileprivate var _directory: String? = nil
 }
 
+/// A Gluster volume as a persistent volume; no longer served.
 public nonisolated struct GlusterfsPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Backends that serve it.
   public var endpoints: String {
     get {_endpoints ?? String()}
     set {_endpoints = newValue}
@@ -3287,6 +3646,7 @@ public nonisolated struct GlusterfsPersistentVolumeSource: Sendable {
   /// Clears the value of `endpoints`. Subsequent reads from it will return its default value.
   public mutating func clearEndpoints() {self._endpoints = nil}
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -3296,6 +3656,7 @@ public nonisolated struct GlusterfsPersistentVolumeSource: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -3305,6 +3666,7 @@ public nonisolated struct GlusterfsPersistentVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Namespace of the endpoints.
   public var endpointsNamespace: String {
     get {_endpointsNamespace ?? String()}
     set {_endpointsNamespace = newValue}
@@ -3324,11 +3686,13 @@ public nonisolated struct GlusterfsPersistentVolumeSource: Sendable {
   fileprivate var _endpointsNamespace: String? = nil
 }
 
+/// A Gluster volume in a pod; no longer served.
 public nonisolated struct GlusterfsVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Backends that serve it.
   public var endpoints: String {
     get {_endpoints ?? String()}
     set {_endpoints = newValue}
@@ -3338,6 +3702,7 @@ public nonisolated struct GlusterfsVolumeSource: Sendable {
   /// Clears the value of `endpoints`. Subsequent reads from it will return its default value.
   public mutating func clearEndpoints() {self._endpoints = nil}
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -3347,6 +3712,7 @@ public nonisolated struct GlusterfsVolumeSource: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -3365,11 +3731,13 @@ public nonisolated struct GlusterfsVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// An HTTP request to make.
 public nonisolated struct HTTPGetAction: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -3379,6 +3747,7 @@ public nonisolated struct HTTPGetAction: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Port number or name.
   public var port: KubeMeta.IntOrString {
     get {_port ?? KubeMeta.IntOrString()}
     set {_port = newValue}
@@ -3388,6 +3757,7 @@ public nonisolated struct HTTPGetAction: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// Host name or address.
   public var host: String {
     get {_host ?? String()}
     set {_host = newValue}
@@ -3397,6 +3767,7 @@ public nonisolated struct HTTPGetAction: Sendable {
   /// Clears the value of `host`. Subsequent reads from it will return its default value.
   public mutating func clearHost() {self._host = nil}
 
+  /// HTTP or HTTPS.
   public var scheme: String {
     get {_scheme ?? String()}
     set {_scheme = newValue}
@@ -3406,6 +3777,7 @@ public nonisolated struct HTTPGetAction: Sendable {
   /// Clears the value of `scheme`. Subsequent reads from it will return its default value.
   public mutating func clearScheme() {self._scheme = nil}
 
+  /// Headers to send along.
   public var httpHeaders: [HTTPHeader] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3418,11 +3790,13 @@ public nonisolated struct HTTPGetAction: Sendable {
   fileprivate var _scheme: String? = nil
 }
 
+/// A header of a request.
 public nonisolated struct HTTPHeader: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -3432,6 +3806,7 @@ public nonisolated struct HTTPHeader: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Value as text or number.
   public var value: String {
     get {_value ?? String()}
     set {_value = newValue}
@@ -3449,11 +3824,13 @@ public nonisolated struct HTTPHeader: Sendable {
   fileprivate var _value: String? = nil
 }
 
+/// A line of /etc/hosts.
 public nonisolated struct HostAlias: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String {
     get {_ip ?? String()}
     set {_ip = newValue}
@@ -3463,6 +3840,7 @@ public nonisolated struct HostAlias: Sendable {
   /// Clears the value of `ip`. Subsequent reads from it will return its default value.
   public mutating func clearIp() {self._ip = nil}
 
+  /// Names for the address.
   public var hostnames: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3472,11 +3850,13 @@ public nonisolated struct HostAlias: Sendable {
   fileprivate var _ip: String? = nil
 }
 
+/// An address of a node.
 public nonisolated struct HostIP: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String {
     get {_ip ?? String()}
     set {_ip = newValue}
@@ -3493,11 +3873,13 @@ public nonisolated struct HostIP: Sendable {
   fileprivate var _ip: String? = nil
 }
 
+/// A file or directory of the node.
 public nonisolated struct HostPathVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -3507,6 +3889,7 @@ public nonisolated struct HostPathVolumeSource: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -3524,11 +3907,13 @@ public nonisolated struct HostPathVolumeSource: Sendable {
   fileprivate var _type: String? = nil
 }
 
+/// An iSCSI disk as a persistent volume.
 public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Address and port of the target.
   public var targetPortal: String {
     get {_targetPortal ?? String()}
     set {_targetPortal = newValue}
@@ -3538,6 +3923,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `targetPortal`. Subsequent reads from it will return its default value.
   public mutating func clearTargetPortal() {self._targetPortal = nil}
 
+  /// Qualified name of the target.
   public var iqn: String {
     get {_iqn ?? String()}
     set {_iqn = newValue}
@@ -3547,6 +3933,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `iqn`. Subsequent reads from it will return its default value.
   public mutating func clearIqn() {self._iqn = nil}
 
+  /// Logical unit number.
   public var lun: Int32 {
     get {_lun ?? 0}
     set {_lun = newValue}
@@ -3556,6 +3943,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `lun`. Subsequent reads from it will return its default value.
   public mutating func clearLun() {self._lun = nil}
 
+  /// Transport of the initiator.
   public var iscsiInterface: String {
     get {_iscsiInterface ?? String()}
     set {_iscsiInterface = newValue}
@@ -3565,6 +3953,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `iscsiInterface`. Subsequent reads from it will return its default value.
   public mutating func clearIscsiInterface() {self._iscsiInterface = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -3574,6 +3963,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -3583,8 +3973,10 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Further addresses of the target.
   public var portals: [String] = []
 
+  /// Whether discovery authenticates with CHAP.
   public var chapAuthDiscovery: Bool {
     get {_chapAuthDiscovery ?? false}
     set {_chapAuthDiscovery = newValue}
@@ -3594,6 +3986,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `chapAuthDiscovery`. Subsequent reads from it will return its default value.
   public mutating func clearChapAuthDiscovery() {self._chapAuthDiscovery = nil}
 
+  /// Whether sessions authenticate with CHAP.
   public var chapAuthSession: Bool {
     get {_chapAuthSession ?? false}
     set {_chapAuthSession = newValue}
@@ -3603,6 +3996,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `chapAuthSession`. Subsequent reads from it will return its default value.
   public mutating func clearChapAuthSession() {self._chapAuthSession = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: SecretReference {
     get {_secretRef ?? SecretReference()}
     set {_secretRef = newValue}
@@ -3612,6 +4006,7 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Qualified name of the initiator.
   public var initiatorName: String {
     get {_initiatorName ?? String()}
     set {_initiatorName = newValue}
@@ -3637,11 +4032,13 @@ public nonisolated struct ISCSIPersistentVolumeSource: Sendable {
   fileprivate var _initiatorName: String? = nil
 }
 
+/// An iSCSI disk in a pod.
 public nonisolated struct ISCSIVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Address and port of the target.
   public var targetPortal: String {
     get {_targetPortal ?? String()}
     set {_targetPortal = newValue}
@@ -3651,6 +4048,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `targetPortal`. Subsequent reads from it will return its default value.
   public mutating func clearTargetPortal() {self._targetPortal = nil}
 
+  /// Qualified name of the target.
   public var iqn: String {
     get {_iqn ?? String()}
     set {_iqn = newValue}
@@ -3660,6 +4058,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `iqn`. Subsequent reads from it will return its default value.
   public mutating func clearIqn() {self._iqn = nil}
 
+  /// Logical unit number.
   public var lun: Int32 {
     get {_lun ?? 0}
     set {_lun = newValue}
@@ -3669,6 +4068,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `lun`. Subsequent reads from it will return its default value.
   public mutating func clearLun() {self._lun = nil}
 
+  /// Transport of the initiator.
   public var iscsiInterface: String {
     get {_iscsiInterface ?? String()}
     set {_iscsiInterface = newValue}
@@ -3678,6 +4078,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `iscsiInterface`. Subsequent reads from it will return its default value.
   public mutating func clearIscsiInterface() {self._iscsiInterface = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -3687,6 +4088,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -3696,8 +4098,10 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Further addresses of the target.
   public var portals: [String] = []
 
+  /// Whether discovery authenticates with CHAP.
   public var chapAuthDiscovery: Bool {
     get {_chapAuthDiscovery ?? false}
     set {_chapAuthDiscovery = newValue}
@@ -3707,6 +4111,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `chapAuthDiscovery`. Subsequent reads from it will return its default value.
   public mutating func clearChapAuthDiscovery() {self._chapAuthDiscovery = nil}
 
+  /// Whether sessions authenticate with CHAP.
   public var chapAuthSession: Bool {
     get {_chapAuthSession ?? false}
     set {_chapAuthSession = newValue}
@@ -3716,6 +4121,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `chapAuthSession`. Subsequent reads from it will return its default value.
   public mutating func clearChapAuthSession() {self._chapAuthSession = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: LocalObjectReference {
     get {_secretRef ?? LocalObjectReference()}
     set {_secretRef = newValue}
@@ -3725,6 +4131,7 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Qualified name of the initiator.
   public var initiatorName: String {
     get {_initiatorName ?? String()}
     set {_initiatorName = newValue}
@@ -3750,11 +4157,13 @@ public nonisolated struct ISCSIVolumeSource: Sendable {
   fileprivate var _initiatorName: String? = nil
 }
 
+/// The files of an image as a volume.
 public nonisolated struct ImageVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Reference of the image or artifact.
   public var reference: String {
     get {_reference ?? String()}
     set {_reference = newValue}
@@ -3764,6 +4173,7 @@ public nonisolated struct ImageVolumeSource: Sendable {
   /// Clears the value of `reference`. Subsequent reads from it will return its default value.
   public mutating func clearReference() {self._reference = nil}
 
+  /// When the content is pulled.
   public var pullPolicy: String {
     get {_pullPolicy ?? String()}
     set {_pullPolicy = newValue}
@@ -3781,11 +4191,13 @@ public nonisolated struct ImageVolumeSource: Sendable {
   fileprivate var _pullPolicy: String? = nil
 }
 
+/// The image of a volume as it was resolved.
 public nonisolated struct ImageVolumeStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The image as the runtime resolved it.
   public var imageRef: String {
     get {_imageRef ?? String()}
     set {_imageRef = newValue}
@@ -3802,11 +4214,13 @@ public nonisolated struct ImageVolumeStatus: Sendable {
   fileprivate var _imageRef: String? = nil
 }
 
+/// Which key becomes which file.
 public nonisolated struct KeyToPath: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -3816,6 +4230,7 @@ public nonisolated struct KeyToPath: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -3825,6 +4240,7 @@ public nonisolated struct KeyToPath: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Permission bits, or the way it is done.
   public var mode: Int32 {
     get {_mode ?? 0}
     set {_mode = newValue}
@@ -3843,11 +4259,13 @@ public nonisolated struct KeyToPath: Sendable {
   fileprivate var _mode: Int32? = nil
 }
 
+/// What is done after a container's start and before its end.
 public nonisolated struct Lifecycle: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is done right after the start.
   public var postStart: LifecycleHandler {
     get {_storage._postStart ?? LifecycleHandler()}
     set {_uniqueStorage()._postStart = newValue}
@@ -3857,6 +4275,7 @@ public nonisolated struct Lifecycle: @unchecked Sendable {
   /// Clears the value of `postStart`. Subsequent reads from it will return its default value.
   public mutating func clearPostStart() {_uniqueStorage()._postStart = nil}
 
+  /// What is done before the end.
   public var preStop: LifecycleHandler {
     get {_storage._preStop ?? LifecycleHandler()}
     set {_uniqueStorage()._preStop = newValue}
@@ -3866,6 +4285,7 @@ public nonisolated struct Lifecycle: @unchecked Sendable {
   /// Clears the value of `preStop`. Subsequent reads from it will return its default value.
   public mutating func clearPreStop() {_uniqueStorage()._preStop = nil}
 
+  /// Signal with which it is asked to end.
   public var stopSignal: String {
     get {_storage._stopSignal ?? String()}
     set {_uniqueStorage()._stopSignal = newValue}
@@ -3882,11 +4302,13 @@ public nonisolated struct Lifecycle: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// One thing to do: exactly one kind is set.
 public nonisolated struct LifecycleHandler: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Command to run in the container.
   public var exec: ExecAction {
     get {_exec ?? ExecAction()}
     set {_exec = newValue}
@@ -3896,6 +4318,7 @@ public nonisolated struct LifecycleHandler: Sendable {
   /// Clears the value of `exec`. Subsequent reads from it will return its default value.
   public mutating func clearExec() {self._exec = nil}
 
+  /// HTTP request to make.
   public var httpGet: HTTPGetAction {
     get {_httpGet ?? HTTPGetAction()}
     set {_httpGet = newValue}
@@ -3905,6 +4328,7 @@ public nonisolated struct LifecycleHandler: Sendable {
   /// Clears the value of `httpGet`. Subsequent reads from it will return its default value.
   public mutating func clearHTTPGet() {self._httpGet = nil}
 
+  /// TCP connection to open.
   public var tcpSocket: TCPSocketAction {
     get {_tcpSocket ?? TCPSocketAction()}
     set {_tcpSocket = newValue}
@@ -3914,6 +4338,7 @@ public nonisolated struct LifecycleHandler: Sendable {
   /// Clears the value of `tcpSocket`. Subsequent reads from it will return its default value.
   public mutating func clearTcpSocket() {self._tcpSocket = nil}
 
+  /// Time to wait.
   public var sleep: SleepAction {
     get {_sleep ?? SleepAction()}
     set {_sleep = newValue}
@@ -3933,11 +4358,13 @@ public nonisolated struct LifecycleHandler: Sendable {
   fileprivate var _sleep: SleepAction? = nil
 }
 
+/// Bounds and defaults of resources in a namespace.
 public nonisolated struct LimitRange: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -3947,6 +4374,7 @@ public nonisolated struct LimitRange: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: LimitRangeSpec {
     get {_spec ?? LimitRangeSpec()}
     set {_spec = newValue}
@@ -3964,11 +4392,13 @@ public nonisolated struct LimitRange: Sendable {
   fileprivate var _spec: LimitRangeSpec? = nil
 }
 
+/// Bounds and defaults for one type of object.
 public nonisolated struct LimitRangeItem: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -3978,14 +4408,19 @@ public nonisolated struct LimitRangeItem: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Upper bound.
   public var max: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// Lower bound.
   public var min: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// Value where none is given.
   public var `default`: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// Request where none is given.
   public var defaultRequest: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// How many times the request a limit may be.
   public var maxLimitRequestRatio: Dictionary<String,KubeMeta.Quantity> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3995,11 +4430,13 @@ public nonisolated struct LimitRangeItem: Sendable {
   fileprivate var _type: String? = nil
 }
 
+/// A list of LimitRange objects.
 public nonisolated struct LimitRangeList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -4009,6 +4446,7 @@ public nonisolated struct LimitRangeList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [LimitRange] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4018,11 +4456,13 @@ public nonisolated struct LimitRangeList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a LimitRange.
 public nonisolated struct LimitRangeSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The most that may be used.
   public var limits: [LimitRangeItem] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4030,11 +4470,13 @@ public nonisolated struct LimitRangeSpec: Sendable {
   public init() {}
 }
 
+/// The identity of a process on Linux.
 public nonisolated struct LinuxContainerUser: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the object over time and space.
   public var uid: Int64 {
     get {_uid ?? 0}
     set {_uid = newValue}
@@ -4044,6 +4486,7 @@ public nonisolated struct LinuxContainerUser: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Group of the processes.
   public var gid: Int64 {
     get {_gid ?? 0}
     set {_gid = newValue}
@@ -4053,6 +4496,7 @@ public nonisolated struct LinuxContainerUser: Sendable {
   /// Clears the value of `gid`. Subsequent reads from it will return its default value.
   public mutating func clearGid() {self._gid = nil}
 
+  /// Further groups of the processes.
   public var supplementalGroups: [Int64] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4063,11 +4507,13 @@ public nonisolated struct LinuxContainerUser: Sendable {
   fileprivate var _gid: Int64? = nil
 }
 
+/// A list of objects of any kind.
 public nonisolated struct List: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -4077,6 +4523,7 @@ public nonisolated struct List: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [KubeMeta.RuntimeRawExtension] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4086,11 +4533,13 @@ public nonisolated struct List: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A point at which a load balancer takes traffic.
 public nonisolated struct LoadBalancerIngress: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String {
     get {_ip ?? String()}
     set {_ip = newValue}
@@ -4100,6 +4549,7 @@ public nonisolated struct LoadBalancerIngress: Sendable {
   /// Clears the value of `ip`. Subsequent reads from it will return its default value.
   public mutating func clearIp() {self._ip = nil}
 
+  /// Host name.
   public var hostname: String {
     get {_hostname ?? String()}
     set {_hostname = newValue}
@@ -4109,6 +4559,7 @@ public nonisolated struct LoadBalancerIngress: Sendable {
   /// Clears the value of `hostname`. Subsequent reads from it will return its default value.
   public mutating func clearHostname() {self._hostname = nil}
 
+  /// Whether traffic to the address keeps it: VIP or Proxy.
   public var ipMode: String {
     get {_ipMode ?? String()}
     set {_ipMode = newValue}
@@ -4118,6 +4569,7 @@ public nonisolated struct LoadBalancerIngress: Sendable {
   /// Clears the value of `ipMode`. Subsequent reads from it will return its default value.
   public mutating func clearIpMode() {self._ipMode = nil}
 
+  /// Ports that are opened or served.
   public var ports: [PortStatus] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4129,11 +4581,13 @@ public nonisolated struct LoadBalancerIngress: Sendable {
   fileprivate var _ipMode: String? = nil
 }
 
+/// What was last observed of a LoadBalancer.
 public nonisolated struct LoadBalancerStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Points or rules of entry.
   public var ingress: [LoadBalancerIngress] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4141,11 +4595,13 @@ public nonisolated struct LoadBalancerStatus: Sendable {
   public init() {}
 }
 
+/// Names an object of the same namespace.
 public nonisolated struct LocalObjectReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -4162,11 +4618,13 @@ public nonisolated struct LocalObjectReference: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// A directory or disk that only one node has.
 public nonisolated struct LocalVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -4176,6 +4634,7 @@ public nonisolated struct LocalVolumeSource: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -4193,11 +4652,13 @@ public nonisolated struct LocalVolumeSource: Sendable {
   fileprivate var _fsType: String? = nil
 }
 
+/// The state of a change of the attributes class.
 public nonisolated struct ModifyVolumeStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Attributes class that is being applied.
   public var targetVolumeAttributesClassName: String {
     get {_targetVolumeAttributesClassName ?? String()}
     set {_targetVolumeAttributesClassName = newValue}
@@ -4207,6 +4668,7 @@ public nonisolated struct ModifyVolumeStatus: Sendable {
   /// Clears the value of `targetVolumeAttributesClassName`. Subsequent reads from it will return its default value.
   public mutating func clearTargetVolumeAttributesClassName() {self._targetVolumeAttributesClassName = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -4224,11 +4686,13 @@ public nonisolated struct ModifyVolumeStatus: Sendable {
   fileprivate var _status: String? = nil
 }
 
+/// An NFS export.
 public nonisolated struct NFSVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Address of the server.
   public var server: String {
     get {_server ?? String()}
     set {_server = newValue}
@@ -4238,6 +4702,7 @@ public nonisolated struct NFSVolumeSource: Sendable {
   /// Clears the value of `server`. Subsequent reads from it will return its default value.
   public mutating func clearServer() {self._server = nil}
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -4247,6 +4712,7 @@ public nonisolated struct NFSVolumeSource: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -4265,11 +4731,13 @@ public nonisolated struct NFSVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A space of names.
 public nonisolated struct Namespace: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -4279,6 +4747,7 @@ public nonisolated struct Namespace: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: NamespaceSpec {
     get {_spec ?? NamespaceSpec()}
     set {_spec = newValue}
@@ -4288,6 +4757,7 @@ public nonisolated struct Namespace: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: NamespaceStatus {
     get {_status ?? NamespaceStatus()}
     set {_status = newValue}
@@ -4306,11 +4776,13 @@ public nonisolated struct Namespace: Sendable {
   fileprivate var _status: NamespaceStatus? = nil
 }
 
+/// An observation of the state of a Namespace.
 public nonisolated struct NamespaceCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -4320,6 +4792,7 @@ public nonisolated struct NamespaceCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -4329,6 +4802,7 @@ public nonisolated struct NamespaceCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -4338,6 +4812,7 @@ public nonisolated struct NamespaceCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -4347,6 +4822,7 @@ public nonisolated struct NamespaceCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -4367,11 +4843,13 @@ public nonisolated struct NamespaceCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of Namespace objects.
 public nonisolated struct NamespaceList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -4381,6 +4859,7 @@ public nonisolated struct NamespaceList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Namespace] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4390,11 +4869,13 @@ public nonisolated struct NamespaceList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a Namespace.
 public nonisolated struct NamespaceSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Who has to agree before the object is gone.
   public var finalizers: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4402,11 +4883,13 @@ public nonisolated struct NamespaceSpec: Sendable {
   public init() {}
 }
 
+/// What was last observed of a Namespace.
 public nonisolated struct NamespaceStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Where in its life the object is.
   public var phase: String {
     get {_phase ?? String()}
     set {_phase = newValue}
@@ -4416,6 +4899,7 @@ public nonisolated struct NamespaceStatus: Sendable {
   /// Clears the value of `phase`. Subsequent reads from it will return its default value.
   public mutating func clearPhase() {self._phase = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [NamespaceCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4425,11 +4909,13 @@ public nonisolated struct NamespaceStatus: Sendable {
   fileprivate var _phase: String? = nil
 }
 
+/// A machine that runs pods.
 public nonisolated struct Node: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -4439,6 +4925,7 @@ public nonisolated struct Node: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: NodeSpec {
     get {_spec ?? NodeSpec()}
     set {_spec = newValue}
@@ -4448,6 +4935,7 @@ public nonisolated struct Node: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: NodeStatus {
     get {_status ?? NodeStatus()}
     set {_status = newValue}
@@ -4466,11 +4954,13 @@ public nonisolated struct Node: Sendable {
   fileprivate var _status: NodeStatus? = nil
 }
 
+/// An address of a node.
 public nonisolated struct NodeAddress: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -4480,6 +4970,7 @@ public nonisolated struct NodeAddress: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Address in the form that the type tells.
   public var address: String {
     get {_address ?? String()}
     set {_address = newValue}
@@ -4497,11 +4988,13 @@ public nonisolated struct NodeAddress: Sendable {
   fileprivate var _address: String? = nil
 }
 
+/// Rules about the nodes that fit a pod.
 public nonisolated struct NodeAffinity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rules that must hold when the pod is placed.
   public var requiredDuringSchedulingIgnoredDuringExecution: NodeSelector {
     get {_requiredDuringSchedulingIgnoredDuringExecution ?? NodeSelector()}
     set {_requiredDuringSchedulingIgnoredDuringExecution = newValue}
@@ -4511,6 +5004,7 @@ public nonisolated struct NodeAffinity: Sendable {
   /// Clears the value of `requiredDuringSchedulingIgnoredDuringExecution`. Subsequent reads from it will return its default value.
   public mutating func clearRequiredDuringSchedulingIgnoredDuringExecution() {self._requiredDuringSchedulingIgnoredDuringExecution = nil}
 
+  /// Rules that should hold, by weight.
   public var preferredDuringSchedulingIgnoredDuringExecution: [PreferredSchedulingTerm] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4520,11 +5014,13 @@ public nonisolated struct NodeAffinity: Sendable {
   fileprivate var _requiredDuringSchedulingIgnoredDuringExecution: NodeSelector? = nil
 }
 
+/// What a resource claim took of a node's resources.
 public nonisolated struct NodeAllocatableResourceClaimStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the resource claim.
   public var resourceClaimName: String {
     get {_resourceClaimName ?? String()}
     set {_resourceClaimName = newValue}
@@ -4534,8 +5030,10 @@ public nonisolated struct NodeAllocatableResourceClaimStatus: Sendable {
   /// Clears the value of `resourceClaimName`. Subsequent reads from it will return its default value.
   public mutating func clearResourceClaimName() {self._resourceClaimName = nil}
 
+  /// The containers, by name.
   public var containers: [String] = []
 
+  /// Resources that are asked for or concerned.
   public var resources: Dictionary<String,KubeMeta.Quantity> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4545,11 +5043,13 @@ public nonisolated struct NodeAllocatableResourceClaimStatus: Sendable {
   fileprivate var _resourceClaimName: String? = nil
 }
 
+/// An observation of the state of a Node.
 public nonisolated struct NodeCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -4559,6 +5059,7 @@ public nonisolated struct NodeCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -4568,6 +5069,7 @@ public nonisolated struct NodeCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When it was last confirmed.
   public var lastHeartbeatTime: KubeMeta.MetaTime {
     get {_lastHeartbeatTime ?? KubeMeta.MetaTime()}
     set {_lastHeartbeatTime = newValue}
@@ -4577,6 +5079,7 @@ public nonisolated struct NodeCondition: Sendable {
   /// Clears the value of `lastHeartbeatTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastHeartbeatTime() {self._lastHeartbeatTime = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -4586,6 +5089,7 @@ public nonisolated struct NodeCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -4595,6 +5099,7 @@ public nonisolated struct NodeCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -4616,11 +5121,13 @@ public nonisolated struct NodeCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// Where a kubelet's configuration comes from; not used any more.
 public nonisolated struct NodeConfigSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Config map that is meant.
   public var configMap: ConfigMapNodeConfigSource {
     get {_configMap ?? ConfigMapNodeConfigSource()}
     set {_configMap = newValue}
@@ -4637,11 +5144,13 @@ public nonisolated struct NodeConfigSource: Sendable {
   fileprivate var _configMap: ConfigMapNodeConfigSource? = nil
 }
 
+/// The state of a kubelet's configuration; not used any more.
 public nonisolated struct NodeConfigStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Configuration that the node was told to use.
   public var assigned: NodeConfigSource {
     get {_assigned ?? NodeConfigSource()}
     set {_assigned = newValue}
@@ -4651,6 +5160,7 @@ public nonisolated struct NodeConfigStatus: Sendable {
   /// Clears the value of `assigned`. Subsequent reads from it will return its default value.
   public mutating func clearAssigned() {self._assigned = nil}
 
+  /// What is in use now.
   public var active: NodeConfigSource {
     get {_active ?? NodeConfigSource()}
     set {_active = newValue}
@@ -4660,6 +5170,7 @@ public nonisolated struct NodeConfigStatus: Sendable {
   /// Clears the value of `active`. Subsequent reads from it will return its default value.
   public mutating func clearActive() {self._active = nil}
 
+  /// Last configuration that worked.
   public var lastKnownGood: NodeConfigSource {
     get {_lastKnownGood ?? NodeConfigSource()}
     set {_lastKnownGood = newValue}
@@ -4669,6 +5180,7 @@ public nonisolated struct NodeConfigStatus: Sendable {
   /// Clears the value of `lastKnownGood`. Subsequent reads from it will return its default value.
   public mutating func clearLastKnownGood() {self._lastKnownGood = nil}
 
+  /// What went wrong; empty where nothing did.
   public var error: String {
     get {_error ?? String()}
     set {_error = newValue}
@@ -4688,11 +5200,13 @@ public nonisolated struct NodeConfigStatus: Sendable {
   fileprivate var _error: String? = nil
 }
 
+/// Where the daemons of a node answer.
 public nonisolated struct NodeDaemonEndpoints: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Where the kubelet answers.
   public var kubeletEndpoint: DaemonEndpoint {
     get {_kubeletEndpoint ?? DaemonEndpoint()}
     set {_kubeletEndpoint = newValue}
@@ -4709,11 +5223,13 @@ public nonisolated struct NodeDaemonEndpoints: Sendable {
   fileprivate var _kubeletEndpoint: DaemonEndpoint? = nil
 }
 
+/// What a node can do.
 public nonisolated struct NodeFeatures: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How the groups of the image and of the pod are combined.
   public var supplementalGroupsPolicy: Bool {
     get {_supplementalGroupsPolicy ?? false}
     set {_supplementalGroupsPolicy = newValue}
@@ -4730,11 +5246,13 @@ public nonisolated struct NodeFeatures: Sendable {
   fileprivate var _supplementalGroupsPolicy: Bool? = nil
 }
 
+/// A list of Node objects.
 public nonisolated struct NodeList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -4744,6 +5262,7 @@ public nonisolated struct NodeList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Node] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4753,11 +5272,13 @@ public nonisolated struct NodeList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Options of a request to a node through the API server.
 public nonisolated struct NodeProxyOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -4774,11 +5295,13 @@ public nonisolated struct NodeProxyOptions: Sendable {
   fileprivate var _path: String? = nil
 }
 
+/// A handler that a node's runtime offers.
 public nonisolated struct NodeRuntimeHandler: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -4788,6 +5311,7 @@ public nonisolated struct NodeRuntimeHandler: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// What the node or runtime can do.
   public var features: NodeRuntimeHandlerFeatures {
     get {_features ?? NodeRuntimeHandlerFeatures()}
     set {_features = newValue}
@@ -4805,11 +5329,13 @@ public nonisolated struct NodeRuntimeHandler: Sendable {
   fileprivate var _features: NodeRuntimeHandlerFeatures? = nil
 }
 
+/// What a runtime handler can do.
 public nonisolated struct NodeRuntimeHandlerFeatures: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether read-only mounts can be so all the way down.
   public var recursiveReadOnlyMounts: Bool {
     get {_recursiveReadOnlyMounts ?? false}
     set {_recursiveReadOnlyMounts = newValue}
@@ -4819,6 +5345,7 @@ public nonisolated struct NodeRuntimeHandlerFeatures: Sendable {
   /// Clears the value of `recursiveReadOnlyMounts`. Subsequent reads from it will return its default value.
   public mutating func clearRecursiveReadOnlyMounts() {self._recursiveReadOnlyMounts = nil}
 
+  /// Whether pods can have their own user namespace.
   public var userNamespaces: Bool {
     get {_userNamespaces ?? false}
     set {_userNamespaces = newValue}
@@ -4836,11 +5363,13 @@ public nonisolated struct NodeRuntimeHandlerFeatures: Sendable {
   fileprivate var _userNamespaces: Bool? = nil
 }
 
+/// A choice of nodes: one of the terms must hold.
 public nonisolated struct NodeSelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Terms of which one must hold.
   public var nodeSelectorTerms: [NodeSelectorTerm] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4848,11 +5377,13 @@ public nonisolated struct NodeSelector: Sendable {
   public init() {}
 }
 
+/// A requirement about a node's label or field.
 public nonisolated struct NodeSelectorRequirement: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -4862,6 +5393,7 @@ public nonisolated struct NodeSelectorRequirement: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// How the values are compared.
   public var `operator`: String {
     get {_operator ?? String()}
     set {_operator = newValue}
@@ -4871,6 +5403,7 @@ public nonisolated struct NodeSelectorRequirement: Sendable {
   /// Clears the value of ``operator``. Subsequent reads from it will return its default value.
   public mutating func clearOperator() {self._operator = nil}
 
+  /// The values that are compared with.
   public var values: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4881,13 +5414,16 @@ public nonisolated struct NodeSelectorRequirement: Sendable {
   fileprivate var _operator: String? = nil
 }
 
+/// Requirements that must all hold.
 public nonisolated struct NodeSelectorTerm: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Requirements about labels, all of which must hold.
   public var matchExpressions: [NodeSelectorRequirement] = []
 
+  /// Requirements about fields, all of which must hold.
   public var matchFields: [NodeSelectorRequirement] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4895,11 +5431,13 @@ public nonisolated struct NodeSelectorTerm: Sendable {
   public init() {}
 }
 
+/// What is wanted of a Node.
 public nonisolated struct NodeSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Range of addresses of the node's pods.
   public var podCidr: String {
     get {_podCidr ?? String()}
     set {_podCidr = newValue}
@@ -4909,8 +5447,10 @@ public nonisolated struct NodeSpec: Sendable {
   /// Clears the value of `podCidr`. Subsequent reads from it will return its default value.
   public mutating func clearPodCidr() {self._podCidr = nil}
 
+  /// Ranges of addresses of the node's pods, one a family.
   public var podCidrs: [String] = []
 
+  /// Identity of the machine at its provider.
   public var providerID: String {
     get {_providerID ?? String()}
     set {_providerID = newValue}
@@ -4920,6 +5460,7 @@ public nonisolated struct NodeSpec: Sendable {
   /// Clears the value of `providerID`. Subsequent reads from it will return its default value.
   public mutating func clearProviderID() {self._providerID = nil}
 
+  /// Whether new pods stay away.
   public var unschedulable: Bool {
     get {_unschedulable ?? false}
     set {_unschedulable = newValue}
@@ -4929,8 +5470,10 @@ public nonisolated struct NodeSpec: Sendable {
   /// Clears the value of `unschedulable`. Subsequent reads from it will return its default value.
   public mutating func clearUnschedulable() {self._unschedulable = nil}
 
+  /// Marks that keep pods away unless they tolerate them.
   public var taints: [Taint] = []
 
+  /// Where the configuration comes from.
   public var configSource: NodeConfigSource {
     get {_configSource ?? NodeConfigSource()}
     set {_configSource = newValue}
@@ -4940,6 +5483,7 @@ public nonisolated struct NodeSpec: Sendable {
   /// Clears the value of `configSource`. Subsequent reads from it will return its default value.
   public mutating func clearConfigSource() {self._configSource = nil}
 
+  /// Former identity; not used any more.
   public var externalID: String {
     get {_externalID ?? String()}
     set {_externalID = newValue}
@@ -4960,21 +5504,25 @@ public nonisolated struct NodeSpec: Sendable {
   fileprivate var _externalID: String? = nil
 }
 
+/// What was last observed of a Node.
 public nonisolated struct NodeStatus: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All that there is of each resource.
   public var capacity: Dictionary<String,KubeMeta.Quantity> {
     get {_storage._capacity}
     set {_uniqueStorage()._capacity = newValue}
   }
 
+  /// What is left for pods of each resource.
   public var allocatable: Dictionary<String,KubeMeta.Quantity> {
     get {_storage._allocatable}
     set {_uniqueStorage()._allocatable = newValue}
   }
 
+  /// Where in its life the object is.
   public var phase: String {
     get {_storage._phase ?? String()}
     set {_uniqueStorage()._phase = newValue}
@@ -4984,16 +5532,19 @@ public nonisolated struct NodeStatus: @unchecked Sendable {
   /// Clears the value of `phase`. Subsequent reads from it will return its default value.
   public mutating func clearPhase() {_uniqueStorage()._phase = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [NodeCondition] {
     get {_storage._conditions}
     set {_uniqueStorage()._conditions = newValue}
   }
 
+  /// Addresses that it is reached at.
   public var addresses: [NodeAddress] {
     get {_storage._addresses}
     set {_uniqueStorage()._addresses = newValue}
   }
 
+  /// Where the daemons of the node answer.
   public var daemonEndpoints: NodeDaemonEndpoints {
     get {_storage._daemonEndpoints ?? NodeDaemonEndpoints()}
     set {_uniqueStorage()._daemonEndpoints = newValue}
@@ -5003,6 +5554,7 @@ public nonisolated struct NodeStatus: @unchecked Sendable {
   /// Clears the value of `daemonEndpoints`. Subsequent reads from it will return its default value.
   public mutating func clearDaemonEndpoints() {_uniqueStorage()._daemonEndpoints = nil}
 
+  /// Versions and identities of the machine.
   public var nodeInfo: NodeSystemInfo {
     get {_storage._nodeInfo ?? NodeSystemInfo()}
     set {_uniqueStorage()._nodeInfo = newValue}
@@ -5012,21 +5564,25 @@ public nonisolated struct NodeStatus: @unchecked Sendable {
   /// Clears the value of `nodeInfo`. Subsequent reads from it will return its default value.
   public mutating func clearNodeInfo() {_uniqueStorage()._nodeInfo = nil}
 
+  /// Images that the node has.
   public var images: [ContainerImage] {
     get {_storage._images}
     set {_uniqueStorage()._images = newValue}
   }
 
+  /// Volumes that pods of the node use.
   public var volumesInUse: [String] {
     get {_storage._volumesInUse}
     set {_uniqueStorage()._volumesInUse = newValue}
   }
 
+  /// Volumes that are attached to the node.
   public var volumesAttached: [AttachedVolume] {
     get {_storage._volumesAttached}
     set {_uniqueStorage()._volumesAttached = newValue}
   }
 
+  /// Configuration and its state.
   public var config: NodeConfigStatus {
     get {_storage._config ?? NodeConfigStatus()}
     set {_uniqueStorage()._config = newValue}
@@ -5036,11 +5592,13 @@ public nonisolated struct NodeStatus: @unchecked Sendable {
   /// Clears the value of `config`. Subsequent reads from it will return its default value.
   public mutating func clearConfig() {_uniqueStorage()._config = nil}
 
+  /// Handlers that the runtime offers.
   public var runtimeHandlers: [NodeRuntimeHandler] {
     get {_storage._runtimeHandlers}
     set {_uniqueStorage()._runtimeHandlers = newValue}
   }
 
+  /// What the node or runtime can do.
   public var features: NodeFeatures {
     get {_storage._features ?? NodeFeatures()}
     set {_uniqueStorage()._features = newValue}
@@ -5050,6 +5608,7 @@ public nonisolated struct NodeStatus: @unchecked Sendable {
   /// Clears the value of `features`. Subsequent reads from it will return its default value.
   public mutating func clearFeatures() {_uniqueStorage()._features = nil}
 
+  /// Features that the node says it has.
   public var declaredFeatures: [String] {
     get {_storage._declaredFeatures}
     set {_uniqueStorage()._declaredFeatures = newValue}
@@ -5062,11 +5621,13 @@ public nonisolated struct NodeStatus: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// The swap space of a node.
 public nonisolated struct NodeSwapStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All that there is of each resource.
   public var capacity: Int64 {
     get {_capacity ?? 0}
     set {_capacity = newValue}
@@ -5083,11 +5644,13 @@ public nonisolated struct NodeSwapStatus: Sendable {
   fileprivate var _capacity: Int64? = nil
 }
 
+/// Versions and identities of a machine.
 public nonisolated struct NodeSystemInfo: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the installed system.
   public var machineID: String {
     get {_machineID ?? String()}
     set {_machineID = newValue}
@@ -5097,6 +5660,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `machineID`. Subsequent reads from it will return its default value.
   public mutating func clearMachineID() {self._machineID = nil}
 
+  /// Identity of the hardware.
   public var systemUuid: String {
     get {_systemUuid ?? String()}
     set {_systemUuid = newValue}
@@ -5106,6 +5670,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `systemUuid`. Subsequent reads from it will return its default value.
   public mutating func clearSystemUuid() {self._systemUuid = nil}
 
+  /// Identity of the current boot.
   public var bootID: String {
     get {_bootID ?? String()}
     set {_bootID = newValue}
@@ -5115,6 +5680,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `bootID`. Subsequent reads from it will return its default value.
   public mutating func clearBootID() {self._bootID = nil}
 
+  /// Version of the kernel.
   public var kernelVersion: String {
     get {_kernelVersion ?? String()}
     set {_kernelVersion = newValue}
@@ -5124,6 +5690,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `kernelVersion`. Subsequent reads from it will return its default value.
   public mutating func clearKernelVersion() {self._kernelVersion = nil}
 
+  /// Name of the operating system.
   public var osImage: String {
     get {_osImage ?? String()}
     set {_osImage = newValue}
@@ -5133,6 +5700,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `osImage`. Subsequent reads from it will return its default value.
   public mutating func clearOsImage() {self._osImage = nil}
 
+  /// Name and version of the container runtime.
   public var containerRuntimeVersion: String {
     get {_containerRuntimeVersion ?? String()}
     set {_containerRuntimeVersion = newValue}
@@ -5142,6 +5710,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `containerRuntimeVersion`. Subsequent reads from it will return its default value.
   public mutating func clearContainerRuntimeVersion() {self._containerRuntimeVersion = nil}
 
+  /// Version of the kubelet.
   public var kubeletVersion: String {
     get {_kubeletVersion ?? String()}
     set {_kubeletVersion = newValue}
@@ -5151,6 +5720,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `kubeletVersion`. Subsequent reads from it will return its default value.
   public mutating func clearKubeletVersion() {self._kubeletVersion = nil}
 
+  /// Version of the service proxy; not filled in any more.
   public var kubeProxyVersion: String {
     get {_kubeProxyVersion ?? String()}
     set {_kubeProxyVersion = newValue}
@@ -5160,6 +5730,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `kubeProxyVersion`. Subsequent reads from it will return its default value.
   public mutating func clearKubeProxyVersion() {self._kubeProxyVersion = nil}
 
+  /// Operating system, such as linux.
   public var operatingSystem: String {
     get {_operatingSystem ?? String()}
     set {_operatingSystem = newValue}
@@ -5169,6 +5740,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `operatingSystem`. Subsequent reads from it will return its default value.
   public mutating func clearOperatingSystem() {self._operatingSystem = nil}
 
+  /// Processor architecture, such as amd64.
   public var architecture: String {
     get {_architecture ?? String()}
     set {_architecture = newValue}
@@ -5178,6 +5750,7 @@ public nonisolated struct NodeSystemInfo: Sendable {
   /// Clears the value of `architecture`. Subsequent reads from it will return its default value.
   public mutating func clearArchitecture() {self._architecture = nil}
 
+  /// State of swap space.
   public var swap: NodeSwapStatus {
     get {_swap ?? NodeSwapStatus()}
     set {_swap = newValue}
@@ -5204,11 +5777,13 @@ public nonisolated struct NodeSystemInfo: Sendable {
   fileprivate var _swap: NodeSwapStatus? = nil
 }
 
+/// A field of the pod.
 public nonisolated struct ObjectFieldSelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -5218,6 +5793,7 @@ public nonisolated struct ObjectFieldSelector: Sendable {
   /// Clears the value of `apiVersion`. Subsequent reads from it will return its default value.
   public mutating func clearApiVersion() {self._apiVersion = nil}
 
+  /// Path of the field.
   public var fieldPath: String {
     get {_fieldPath ?? String()}
     set {_fieldPath = newValue}
@@ -5235,11 +5811,13 @@ public nonisolated struct ObjectFieldSelector: Sendable {
   fileprivate var _fieldPath: String? = nil
 }
 
+/// Names an object anywhere.
 public nonisolated struct ObjectReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -5249,6 +5827,7 @@ public nonisolated struct ObjectReference: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -5258,6 +5837,7 @@ public nonisolated struct ObjectReference: Sendable {
   /// Clears the value of `namespace`. Subsequent reads from it will return its default value.
   public mutating func clearNamespace() {self._namespace = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -5267,6 +5847,7 @@ public nonisolated struct ObjectReference: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -5276,6 +5857,7 @@ public nonisolated struct ObjectReference: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -5285,6 +5867,7 @@ public nonisolated struct ObjectReference: Sendable {
   /// Clears the value of `apiVersion`. Subsequent reads from it will return its default value.
   public mutating func clearApiVersion() {self._apiVersion = nil}
 
+  /// Version of the object for watches and optimistic locking; opaque to clients.
   public var resourceVersion: String {
     get {_resourceVersion ?? String()}
     set {_resourceVersion = newValue}
@@ -5294,6 +5877,7 @@ public nonisolated struct ObjectReference: Sendable {
   /// Clears the value of `resourceVersion`. Subsequent reads from it will return its default value.
   public mutating func clearResourceVersion() {self._resourceVersion = nil}
 
+  /// Path of the field.
   public var fieldPath: String {
     get {_fieldPath ?? String()}
     set {_fieldPath = newValue}
@@ -5316,11 +5900,13 @@ public nonisolated struct ObjectReference: Sendable {
   fileprivate var _fieldPath: String? = nil
 }
 
+/// A piece of storage in the cluster.
 public nonisolated struct PersistentVolume: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -5330,6 +5916,7 @@ public nonisolated struct PersistentVolume: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: PersistentVolumeSpec {
     get {_storage._spec ?? PersistentVolumeSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -5339,6 +5926,7 @@ public nonisolated struct PersistentVolume: @unchecked Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {_uniqueStorage()._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: PersistentVolumeStatus {
     get {_storage._status ?? PersistentVolumeStatus()}
     set {_uniqueStorage()._status = newValue}
@@ -5355,11 +5943,13 @@ public nonisolated struct PersistentVolume: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A request for storage by a user.
 public nonisolated struct PersistentVolumeClaim: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -5369,6 +5959,7 @@ public nonisolated struct PersistentVolumeClaim: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: PersistentVolumeClaimSpec {
     get {_storage._spec ?? PersistentVolumeClaimSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -5378,6 +5969,7 @@ public nonisolated struct PersistentVolumeClaim: @unchecked Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {_uniqueStorage()._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: PersistentVolumeClaimStatus {
     get {_storage._status ?? PersistentVolumeClaimStatus()}
     set {_uniqueStorage()._status = newValue}
@@ -5394,11 +5986,13 @@ public nonisolated struct PersistentVolumeClaim: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// An observation of the state of a PersistentVolumeClaim.
 public nonisolated struct PersistentVolumeClaimCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -5408,6 +6002,7 @@ public nonisolated struct PersistentVolumeClaimCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -5417,6 +6012,7 @@ public nonisolated struct PersistentVolumeClaimCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When it was last looked at.
   public var lastProbeTime: KubeMeta.MetaTime {
     get {_lastProbeTime ?? KubeMeta.MetaTime()}
     set {_lastProbeTime = newValue}
@@ -5426,6 +6022,7 @@ public nonisolated struct PersistentVolumeClaimCondition: Sendable {
   /// Clears the value of `lastProbeTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastProbeTime() {self._lastProbeTime = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -5435,6 +6032,7 @@ public nonisolated struct PersistentVolumeClaimCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -5444,6 +6042,7 @@ public nonisolated struct PersistentVolumeClaimCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -5465,11 +6064,13 @@ public nonisolated struct PersistentVolumeClaimCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of PersistentVolumeClaim objects.
 public nonisolated struct PersistentVolumeClaimList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -5479,6 +6080,7 @@ public nonisolated struct PersistentVolumeClaimList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [PersistentVolumeClaim] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -5488,13 +6090,16 @@ public nonisolated struct PersistentVolumeClaimList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a PersistentVolumeClaim.
 public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Ways in which the volume can be mounted.
   public var accessModes: [String] = []
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_selector ?? KubeMeta.MetaLabelSelector()}
     set {_selector = newValue}
@@ -5504,6 +6109,7 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   /// Clears the value of `selector`. Subsequent reads from it will return its default value.
   public mutating func clearSelector() {self._selector = nil}
 
+  /// Resources that are asked for or concerned.
   public var resources: VolumeResourceRequirements {
     get {_resources ?? VolumeResourceRequirements()}
     set {_resources = newValue}
@@ -5513,6 +6119,7 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {self._resources = nil}
 
+  /// Name of the volume.
   public var volumeName: String {
     get {_volumeName ?? String()}
     set {_volumeName = newValue}
@@ -5522,6 +6129,7 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   /// Clears the value of `volumeName`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeName() {self._volumeName = nil}
 
+  /// Name of the storage class.
   public var storageClassName: String {
     get {_storageClassName ?? String()}
     set {_storageClassName = newValue}
@@ -5531,6 +6139,7 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   /// Clears the value of `storageClassName`. Subsequent reads from it will return its default value.
   public mutating func clearStorageClassName() {self._storageClassName = nil}
 
+  /// Filesystem or Block.
   public var volumeMode: String {
     get {_volumeMode ?? String()}
     set {_volumeMode = newValue}
@@ -5540,6 +6149,7 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   /// Clears the value of `volumeMode`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeMode() {self._volumeMode = nil}
 
+  /// What the new volume is filled from.
   public var dataSource: TypedLocalObjectReference {
     get {_dataSource ?? TypedLocalObjectReference()}
     set {_dataSource = newValue}
@@ -5549,6 +6159,7 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   /// Clears the value of `dataSource`. Subsequent reads from it will return its default value.
   public mutating func clearDataSource() {self._dataSource = nil}
 
+  /// What the new volume is filled from; any kind of object.
   public var dataSourceRef: TypedObjectReference {
     get {_dataSourceRef ?? TypedObjectReference()}
     set {_dataSourceRef = newValue}
@@ -5558,6 +6169,7 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   /// Clears the value of `dataSourceRef`. Subsequent reads from it will return its default value.
   public mutating func clearDataSourceRef() {self._dataSourceRef = nil}
 
+  /// Name of the volume attributes class.
   public var volumeAttributesClassName: String {
     get {_volumeAttributesClassName ?? String()}
     set {_volumeAttributesClassName = newValue}
@@ -5581,11 +6193,13 @@ public nonisolated struct PersistentVolumeClaimSpec: Sendable {
   fileprivate var _volumeAttributesClassName: String? = nil
 }
 
+/// What was last observed of a PersistentVolumeClaim.
 public nonisolated struct PersistentVolumeClaimStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Where in its life the object is.
   public var phase: String {
     get {_phase ?? String()}
     set {_phase = newValue}
@@ -5595,16 +6209,22 @@ public nonisolated struct PersistentVolumeClaimStatus: Sendable {
   /// Clears the value of `phase`. Subsequent reads from it will return its default value.
   public mutating func clearPhase() {self._phase = nil}
 
+  /// Ways in which the volume can be mounted.
   public var accessModes: [String] = []
 
+  /// All that there is of each resource.
   public var capacity: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// Latest observations of the state, one a type.
   public var conditions: [PersistentVolumeClaimCondition] = []
 
+  /// Resources that the node has set aside.
   public var allocatedResources: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// State of each resource that is being resized.
   public var allocatedResourceStatuses: Dictionary<String,String> = [:]
 
+  /// Attributes class that the volume has now.
   public var currentVolumeAttributesClassName: String {
     get {_currentVolumeAttributesClassName ?? String()}
     set {_currentVolumeAttributesClassName = newValue}
@@ -5614,6 +6234,7 @@ public nonisolated struct PersistentVolumeClaimStatus: Sendable {
   /// Clears the value of `currentVolumeAttributesClassName`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentVolumeAttributesClassName() {self._currentVolumeAttributesClassName = nil}
 
+  /// State of a change of the attributes class.
   public var modifyVolumeStatus: ModifyVolumeStatus {
     get {_modifyVolumeStatus ?? ModifyVolumeStatus()}
     set {_modifyVolumeStatus = newValue}
@@ -5632,11 +6253,13 @@ public nonisolated struct PersistentVolumeClaimStatus: Sendable {
   fileprivate var _modifyVolumeStatus: ModifyVolumeStatus? = nil
 }
 
+/// What a claim that is made looks like.
 public nonisolated struct PersistentVolumeClaimTemplate: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -5646,6 +6269,7 @@ public nonisolated struct PersistentVolumeClaimTemplate: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: PersistentVolumeClaimSpec {
     get {_storage._spec ?? PersistentVolumeClaimSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -5662,11 +6286,13 @@ public nonisolated struct PersistentVolumeClaimTemplate: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A claim of the pod's namespace.
 public nonisolated struct PersistentVolumeClaimVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the claim.
   public var claimName: String {
     get {_claimName ?? String()}
     set {_claimName = newValue}
@@ -5676,6 +6302,7 @@ public nonisolated struct PersistentVolumeClaimVolumeSource: Sendable {
   /// Clears the value of `claimName`. Subsequent reads from it will return its default value.
   public mutating func clearClaimName() {self._claimName = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -5693,11 +6320,13 @@ public nonisolated struct PersistentVolumeClaimVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A list of PersistentVolume objects.
 public nonisolated struct PersistentVolumeList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -5707,6 +6336,7 @@ public nonisolated struct PersistentVolumeList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [PersistentVolume] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -5716,11 +6346,13 @@ public nonisolated struct PersistentVolumeList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Where a persistent volume is: exactly one kind is set.
 public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Disk of Google Compute Engine; served by its CSI driver.
   public var gcePersistentDisk: GCEPersistentDiskVolumeSource {
     get {_storage._gcePersistentDisk ?? GCEPersistentDiskVolumeSource()}
     set {_uniqueStorage()._gcePersistentDisk = newValue}
@@ -5730,6 +6362,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `gcePersistentDisk`. Subsequent reads from it will return its default value.
   public mutating func clearGcePersistentDisk() {_uniqueStorage()._gcePersistentDisk = nil}
 
+  /// Disk of Amazon; served by its CSI driver.
   public var awsElasticBlockStore: AWSElasticBlockStoreVolumeSource {
     get {_storage._awsElasticBlockStore ?? AWSElasticBlockStoreVolumeSource()}
     set {_uniqueStorage()._awsElasticBlockStore = newValue}
@@ -5739,6 +6372,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `awsElasticBlockStore`. Subsequent reads from it will return its default value.
   public mutating func clearAwsElasticBlockStore() {_uniqueStorage()._awsElasticBlockStore = nil}
 
+  /// File or directory of the node.
   public var hostPath: HostPathVolumeSource {
     get {_storage._hostPath ?? HostPathVolumeSource()}
     set {_uniqueStorage()._hostPath = newValue}
@@ -5748,6 +6382,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `hostPath`. Subsequent reads from it will return its default value.
   public mutating func clearHostPath() {_uniqueStorage()._hostPath = nil}
 
+  /// Gluster volume; no longer served.
   public var glusterfs: GlusterfsPersistentVolumeSource {
     get {_storage._glusterfs ?? GlusterfsPersistentVolumeSource()}
     set {_uniqueStorage()._glusterfs = newValue}
@@ -5757,6 +6392,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `glusterfs`. Subsequent reads from it will return its default value.
   public mutating func clearGlusterfs() {_uniqueStorage()._glusterfs = nil}
 
+  /// NFS export.
   public var nfs: NFSVolumeSource {
     get {_storage._nfs ?? NFSVolumeSource()}
     set {_uniqueStorage()._nfs = newValue}
@@ -5766,6 +6402,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `nfs`. Subsequent reads from it will return its default value.
   public mutating func clearNfs() {_uniqueStorage()._nfs = nil}
 
+  /// Ceph block device; no longer served.
   public var rbd: RBDPersistentVolumeSource {
     get {_storage._rbd ?? RBDPersistentVolumeSource()}
     set {_uniqueStorage()._rbd = newValue}
@@ -5775,6 +6412,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `rbd`. Subsequent reads from it will return its default value.
   public mutating func clearRbd() {_uniqueStorage()._rbd = nil}
 
+  /// iSCSI disk.
   public var iscsi: ISCSIPersistentVolumeSource {
     get {_storage._iscsi ?? ISCSIPersistentVolumeSource()}
     set {_uniqueStorage()._iscsi = newValue}
@@ -5784,6 +6422,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `iscsi`. Subsequent reads from it will return its default value.
   public mutating func clearIscsi() {_uniqueStorage()._iscsi = nil}
 
+  /// Cinder volume; served by its CSI driver.
   public var cinder: CinderPersistentVolumeSource {
     get {_storage._cinder ?? CinderPersistentVolumeSource()}
     set {_uniqueStorage()._cinder = newValue}
@@ -5793,6 +6432,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `cinder`. Subsequent reads from it will return its default value.
   public mutating func clearCinder() {_uniqueStorage()._cinder = nil}
 
+  /// Ceph file system; no longer served.
   public var cephfs: CephFSPersistentVolumeSource {
     get {_storage._cephfs ?? CephFSPersistentVolumeSource()}
     set {_uniqueStorage()._cephfs = newValue}
@@ -5802,6 +6442,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `cephfs`. Subsequent reads from it will return its default value.
   public mutating func clearCephfs() {_uniqueStorage()._cephfs = nil}
 
+  /// Fibre Channel disk.
   public var fc: FCVolumeSource {
     get {_storage._fc ?? FCVolumeSource()}
     set {_uniqueStorage()._fc = newValue}
@@ -5811,6 +6452,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `fc`. Subsequent reads from it will return its default value.
   public mutating func clearFc() {_uniqueStorage()._fc = nil}
 
+  /// Flocker volume; no longer served.
   public var flocker: FlockerVolumeSource {
     get {_storage._flocker ?? FlockerVolumeSource()}
     set {_uniqueStorage()._flocker = newValue}
@@ -5820,6 +6462,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `flocker`. Subsequent reads from it will return its default value.
   public mutating func clearFlocker() {_uniqueStorage()._flocker = nil}
 
+  /// Volume of a FlexVolume driver.
   public var flexVolume: FlexPersistentVolumeSource {
     get {_storage._flexVolume ?? FlexPersistentVolumeSource()}
     set {_uniqueStorage()._flexVolume = newValue}
@@ -5829,6 +6472,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `flexVolume`. Subsequent reads from it will return its default value.
   public mutating func clearFlexVolume() {_uniqueStorage()._flexVolume = nil}
 
+  /// Azure file share; served by its CSI driver.
   public var azureFile: AzureFilePersistentVolumeSource {
     get {_storage._azureFile ?? AzureFilePersistentVolumeSource()}
     set {_uniqueStorage()._azureFile = newValue}
@@ -5838,6 +6482,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `azureFile`. Subsequent reads from it will return its default value.
   public mutating func clearAzureFile() {_uniqueStorage()._azureFile = nil}
 
+  /// vSphere volume; served by its CSI driver.
   public var vsphereVolume: VsphereVirtualDiskVolumeSource {
     get {_storage._vsphereVolume ?? VsphereVirtualDiskVolumeSource()}
     set {_uniqueStorage()._vsphereVolume = newValue}
@@ -5847,6 +6492,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `vsphereVolume`. Subsequent reads from it will return its default value.
   public mutating func clearVsphereVolume() {_uniqueStorage()._vsphereVolume = nil}
 
+  /// Quobyte volume; no longer served.
   public var quobyte: QuobyteVolumeSource {
     get {_storage._quobyte ?? QuobyteVolumeSource()}
     set {_uniqueStorage()._quobyte = newValue}
@@ -5856,6 +6502,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `quobyte`. Subsequent reads from it will return its default value.
   public mutating func clearQuobyte() {_uniqueStorage()._quobyte = nil}
 
+  /// Azure disk; served by its CSI driver.
   public var azureDisk: AzureDiskVolumeSource {
     get {_storage._azureDisk ?? AzureDiskVolumeSource()}
     set {_uniqueStorage()._azureDisk = newValue}
@@ -5865,6 +6512,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `azureDisk`. Subsequent reads from it will return its default value.
   public mutating func clearAzureDisk() {_uniqueStorage()._azureDisk = nil}
 
+  /// Photon disk; no longer served.
   public var photonPersistentDisk: PhotonPersistentDiskVolumeSource {
     get {_storage._photonPersistentDisk ?? PhotonPersistentDiskVolumeSource()}
     set {_uniqueStorage()._photonPersistentDisk = newValue}
@@ -5874,6 +6522,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `photonPersistentDisk`. Subsequent reads from it will return its default value.
   public mutating func clearPhotonPersistentDisk() {_uniqueStorage()._photonPersistentDisk = nil}
 
+  /// Portworx volume; served by its CSI driver.
   public var portworxVolume: PortworxVolumeSource {
     get {_storage._portworxVolume ?? PortworxVolumeSource()}
     set {_uniqueStorage()._portworxVolume = newValue}
@@ -5883,6 +6532,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `portworxVolume`. Subsequent reads from it will return its default value.
   public mutating func clearPortworxVolume() {_uniqueStorage()._portworxVolume = nil}
 
+  /// ScaleIO volume; no longer served.
   public var scaleIo: ScaleIOPersistentVolumeSource {
     get {_storage._scaleIo ?? ScaleIOPersistentVolumeSource()}
     set {_uniqueStorage()._scaleIo = newValue}
@@ -5892,6 +6542,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `scaleIo`. Subsequent reads from it will return its default value.
   public mutating func clearScaleIo() {_uniqueStorage()._scaleIo = nil}
 
+  /// Directory or disk that only one node has.
   public var local: LocalVolumeSource {
     get {_storage._local ?? LocalVolumeSource()}
     set {_uniqueStorage()._local = newValue}
@@ -5901,6 +6552,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `local`. Subsequent reads from it will return its default value.
   public mutating func clearLocal() {_uniqueStorage()._local = nil}
 
+  /// StorageOS volume; no longer served.
   public var storageos: StorageOSPersistentVolumeSource {
     get {_storage._storageos ?? StorageOSPersistentVolumeSource()}
     set {_uniqueStorage()._storageos = newValue}
@@ -5910,6 +6562,7 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   /// Clears the value of `storageos`. Subsequent reads from it will return its default value.
   public mutating func clearStorageos() {_uniqueStorage()._storageos = nil}
 
+  /// Volume of a CSI driver.
   public var csi: CSIPersistentVolumeSource {
     get {_storage._csi ?? CSIPersistentVolumeSource()}
     set {_uniqueStorage()._csi = newValue}
@@ -5926,13 +6579,16 @@ public nonisolated struct PersistentVolumeSource: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What is wanted of a PersistentVolume.
 public nonisolated struct PersistentVolumeSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All that there is of each resource.
   public var capacity: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// Where the content is; exactly one kind.
   public var persistentVolumeSource: PersistentVolumeSource {
     get {_persistentVolumeSource ?? PersistentVolumeSource()}
     set {_persistentVolumeSource = newValue}
@@ -5942,8 +6598,10 @@ public nonisolated struct PersistentVolumeSpec: Sendable {
   /// Clears the value of `persistentVolumeSource`. Subsequent reads from it will return its default value.
   public mutating func clearPersistentVolumeSource() {self._persistentVolumeSource = nil}
 
+  /// Ways in which the volume can be mounted.
   public var accessModes: [String] = []
 
+  /// Claim that the volume is bound to.
   public var claimRef: ObjectReference {
     get {_claimRef ?? ObjectReference()}
     set {_claimRef = newValue}
@@ -5953,6 +6611,7 @@ public nonisolated struct PersistentVolumeSpec: Sendable {
   /// Clears the value of `claimRef`. Subsequent reads from it will return its default value.
   public mutating func clearClaimRef() {self._claimRef = nil}
 
+  /// What becomes of the volume when its claim is gone.
   public var persistentVolumeReclaimPolicy: String {
     get {_persistentVolumeReclaimPolicy ?? String()}
     set {_persistentVolumeReclaimPolicy = newValue}
@@ -5962,6 +6621,7 @@ public nonisolated struct PersistentVolumeSpec: Sendable {
   /// Clears the value of `persistentVolumeReclaimPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearPersistentVolumeReclaimPolicy() {self._persistentVolumeReclaimPolicy = nil}
 
+  /// Name of the storage class.
   public var storageClassName: String {
     get {_storageClassName ?? String()}
     set {_storageClassName = newValue}
@@ -5971,8 +6631,10 @@ public nonisolated struct PersistentVolumeSpec: Sendable {
   /// Clears the value of `storageClassName`. Subsequent reads from it will return its default value.
   public mutating func clearStorageClassName() {self._storageClassName = nil}
 
+  /// Options of the mount.
   public var mountOptions: [String] = []
 
+  /// Filesystem or Block.
   public var volumeMode: String {
     get {_volumeMode ?? String()}
     set {_volumeMode = newValue}
@@ -5982,6 +6644,7 @@ public nonisolated struct PersistentVolumeSpec: Sendable {
   /// Clears the value of `volumeMode`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeMode() {self._volumeMode = nil}
 
+  /// Rules about the nodes that fit.
   public var nodeAffinity: VolumeNodeAffinity {
     get {_nodeAffinity ?? VolumeNodeAffinity()}
     set {_nodeAffinity = newValue}
@@ -5991,6 +6654,7 @@ public nonisolated struct PersistentVolumeSpec: Sendable {
   /// Clears the value of `nodeAffinity`. Subsequent reads from it will return its default value.
   public mutating func clearNodeAffinity() {self._nodeAffinity = nil}
 
+  /// Name of the volume attributes class.
   public var volumeAttributesClassName: String {
     get {_volumeAttributesClassName ?? String()}
     set {_volumeAttributesClassName = newValue}
@@ -6013,11 +6677,13 @@ public nonisolated struct PersistentVolumeSpec: Sendable {
   fileprivate var _volumeAttributesClassName: String? = nil
 }
 
+/// What was last observed of a PersistentVolume.
 public nonisolated struct PersistentVolumeStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Where in its life the object is.
   public var phase: String {
     get {_phase ?? String()}
     set {_phase = newValue}
@@ -6027,6 +6693,7 @@ public nonisolated struct PersistentVolumeStatus: Sendable {
   /// Clears the value of `phase`. Subsequent reads from it will return its default value.
   public mutating func clearPhase() {self._phase = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -6036,6 +6703,7 @@ public nonisolated struct PersistentVolumeStatus: Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {self._message = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -6045,6 +6713,7 @@ public nonisolated struct PersistentVolumeStatus: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// When the phase last changed.
   public var lastPhaseTransitionTime: KubeMeta.MetaTime {
     get {_lastPhaseTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastPhaseTransitionTime = newValue}
@@ -6064,11 +6733,13 @@ public nonisolated struct PersistentVolumeStatus: Sendable {
   fileprivate var _lastPhaseTransitionTime: KubeMeta.MetaTime? = nil
 }
 
+/// A Photon disk; no longer served.
 public nonisolated struct PhotonPersistentDiskVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the disk.
   public var pdID: String {
     get {_pdID ?? String()}
     set {_pdID = newValue}
@@ -6078,6 +6749,7 @@ public nonisolated struct PhotonPersistentDiskVolumeSource: Sendable {
   /// Clears the value of `pdID`. Subsequent reads from it will return its default value.
   public mutating func clearPdID() {self._pdID = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -6095,11 +6767,13 @@ public nonisolated struct PhotonPersistentDiskVolumeSource: Sendable {
   fileprivate var _fsType: String? = nil
 }
 
+/// Containers that run together on a node.
 public nonisolated struct Pod: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -6109,6 +6783,7 @@ public nonisolated struct Pod: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: PodSpec {
     get {_spec ?? PodSpec()}
     set {_spec = newValue}
@@ -6118,6 +6793,7 @@ public nonisolated struct Pod: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: PodStatus {
     get {_status ?? PodStatus()}
     set {_status = newValue}
@@ -6136,13 +6812,16 @@ public nonisolated struct Pod: Sendable {
   fileprivate var _status: PodStatus? = nil
 }
 
+/// Rules about pods to be near to.
 public nonisolated struct PodAffinity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rules that must hold when the pod is placed.
   public var requiredDuringSchedulingIgnoredDuringExecution: [PodAffinityTerm] = []
 
+  /// Rules that should hold, by weight.
   public var preferredDuringSchedulingIgnoredDuringExecution: [WeightedPodAffinityTerm] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6150,11 +6829,13 @@ public nonisolated struct PodAffinity: Sendable {
   public init() {}
 }
 
+/// A rule about pods: which ones, and what counts as one place.
 public nonisolated struct PodAffinityTerm: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Selects objects by their labels.
   public var labelSelector: KubeMeta.MetaLabelSelector {
     get {_labelSelector ?? KubeMeta.MetaLabelSelector()}
     set {_labelSelector = newValue}
@@ -6164,8 +6845,10 @@ public nonisolated struct PodAffinityTerm: Sendable {
   /// Clears the value of `labelSelector`. Subsequent reads from it will return its default value.
   public mutating func clearLabelSelector() {self._labelSelector = nil}
 
+  /// Namespaces that are meant.
   public var namespaces: [String] = []
 
+  /// Node label whose value says what is one place.
   public var topologyKey: String {
     get {_topologyKey ?? String()}
     set {_topologyKey = newValue}
@@ -6175,6 +6858,7 @@ public nonisolated struct PodAffinityTerm: Sendable {
   /// Clears the value of `topologyKey`. Subsequent reads from it will return its default value.
   public mutating func clearTopologyKey() {self._topologyKey = nil}
 
+  /// Selects namespaces by their labels.
   public var namespaceSelector: KubeMeta.MetaLabelSelector {
     get {_namespaceSelector ?? KubeMeta.MetaLabelSelector()}
     set {_namespaceSelector = newValue}
@@ -6184,8 +6868,10 @@ public nonisolated struct PodAffinityTerm: Sendable {
   /// Clears the value of `namespaceSelector`. Subsequent reads from it will return its default value.
   public mutating func clearNamespaceSelector() {self._namespaceSelector = nil}
 
+  /// Label keys whose value of the new pod is looked for.
   public var matchLabelKeys: [String] = []
 
+  /// Label keys whose value must differ from the new pod's.
   public var mismatchLabelKeys: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6197,13 +6883,16 @@ public nonisolated struct PodAffinityTerm: Sendable {
   fileprivate var _namespaceSelector: KubeMeta.MetaLabelSelector? = nil
 }
 
+/// Rules about pods to be away from.
 public nonisolated struct PodAntiAffinity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rules that must hold when the pod is placed.
   public var requiredDuringSchedulingIgnoredDuringExecution: [PodAffinityTerm] = []
 
+  /// Rules that should hold, by weight.
   public var preferredDuringSchedulingIgnoredDuringExecution: [WeightedPodAffinityTerm] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6211,11 +6900,13 @@ public nonisolated struct PodAntiAffinity: Sendable {
   public init() {}
 }
 
+/// Options of attaching to a container.
 public nonisolated struct PodAttachOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether standard input is open.
   public var stdin: Bool {
     get {_stdin ?? false}
     set {_stdin = newValue}
@@ -6225,6 +6916,7 @@ public nonisolated struct PodAttachOptions: Sendable {
   /// Clears the value of `stdin`. Subsequent reads from it will return its default value.
   public mutating func clearStdin() {self._stdin = nil}
 
+  /// Whether standard output is wanted.
   public var stdout: Bool {
     get {_stdout ?? false}
     set {_stdout = newValue}
@@ -6234,6 +6926,7 @@ public nonisolated struct PodAttachOptions: Sendable {
   /// Clears the value of `stdout`. Subsequent reads from it will return its default value.
   public mutating func clearStdout() {self._stdout = nil}
 
+  /// Whether standard error is wanted.
   public var stderr: Bool {
     get {_stderr ?? false}
     set {_stderr = newValue}
@@ -6243,6 +6936,7 @@ public nonisolated struct PodAttachOptions: Sendable {
   /// Clears the value of `stderr`. Subsequent reads from it will return its default value.
   public mutating func clearStderr() {self._stderr = nil}
 
+  /// Whether the process has a terminal.
   public var tty: Bool {
     get {_tty ?? false}
     set {_tty = newValue}
@@ -6252,6 +6946,7 @@ public nonisolated struct PodAttachOptions: Sendable {
   /// Clears the value of `tty`. Subsequent reads from it will return its default value.
   public mutating func clearTty() {self._tty = nil}
 
+  /// Name of the container.
   public var container: String {
     get {_container ?? String()}
     set {_container = newValue}
@@ -6272,11 +6967,13 @@ public nonisolated struct PodAttachOptions: Sendable {
   fileprivate var _container: String? = nil
 }
 
+/// A certificate of the pod as files of a projected volume.
 public nonisolated struct PodCertificateProjection: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Signer that the certificate or trust bundle comes from.
   public var signerName: String {
     get {_signerName ?? String()}
     set {_signerName = newValue}
@@ -6286,6 +6983,7 @@ public nonisolated struct PodCertificateProjection: Sendable {
   /// Clears the value of `signerName`. Subsequent reads from it will return its default value.
   public mutating func clearSignerName() {self._signerName = nil}
 
+  /// Algorithm of the key.
   public var keyType: String {
     get {_keyType ?? String()}
     set {_keyType = newValue}
@@ -6295,6 +6993,7 @@ public nonisolated struct PodCertificateProjection: Sendable {
   /// Clears the value of `keyType`. Subsequent reads from it will return its default value.
   public mutating func clearKeyType() {self._keyType = nil}
 
+  /// Longest lifetime in seconds.
   public var maxExpirationSeconds: Int32 {
     get {_maxExpirationSeconds ?? 0}
     set {_maxExpirationSeconds = newValue}
@@ -6304,6 +7003,7 @@ public nonisolated struct PodCertificateProjection: Sendable {
   /// Clears the value of `maxExpirationSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearMaxExpirationSeconds() {self._maxExpirationSeconds = nil}
 
+  /// File for the key and the certificates.
   public var credentialBundlePath: String {
     get {_credentialBundlePath ?? String()}
     set {_credentialBundlePath = newValue}
@@ -6313,6 +7013,7 @@ public nonisolated struct PodCertificateProjection: Sendable {
   /// Clears the value of `credentialBundlePath`. Subsequent reads from it will return its default value.
   public mutating func clearCredentialBundlePath() {self._credentialBundlePath = nil}
 
+  /// File for the key.
   public var keyPath: String {
     get {_keyPath ?? String()}
     set {_keyPath = newValue}
@@ -6322,6 +7023,7 @@ public nonisolated struct PodCertificateProjection: Sendable {
   /// Clears the value of `keyPath`. Subsequent reads from it will return its default value.
   public mutating func clearKeyPath() {self._keyPath = nil}
 
+  /// File for the certificates.
   public var certificateChainPath: String {
     get {_certificateChainPath ?? String()}
     set {_certificateChainPath = newValue}
@@ -6331,6 +7033,7 @@ public nonisolated struct PodCertificateProjection: Sendable {
   /// Clears the value of `certificateChainPath`. Subsequent reads from it will return its default value.
   public mutating func clearCertificateChainPath() {self._certificateChainPath = nil}
 
+  /// Data that the signer gets to see.
   public var userAnnotations: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6345,11 +7048,13 @@ public nonisolated struct PodCertificateProjection: Sendable {
   fileprivate var _certificateChainPath: String? = nil
 }
 
+/// An observation of the state of a Pod.
 public nonisolated struct PodCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -6359,6 +7064,7 @@ public nonisolated struct PodCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -6368,6 +7074,7 @@ public nonisolated struct PodCondition: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -6377,6 +7084,7 @@ public nonisolated struct PodCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When it was last looked at.
   public var lastProbeTime: KubeMeta.MetaTime {
     get {_lastProbeTime ?? KubeMeta.MetaTime()}
     set {_lastProbeTime = newValue}
@@ -6386,6 +7094,7 @@ public nonisolated struct PodCondition: Sendable {
   /// Clears the value of `lastProbeTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastProbeTime() {self._lastProbeTime = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -6395,6 +7104,7 @@ public nonisolated struct PodCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -6404,6 +7114,7 @@ public nonisolated struct PodCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -6426,15 +7137,19 @@ public nonisolated struct PodCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// DNS settings of a pod.
 public nonisolated struct PodDNSConfig: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses of DNS servers.
   public var nameservers: [String] = []
 
+  /// Domains to search names in.
   public var searches: [String] = []
 
+  /// Further settings, as name and value.
   public var options: [PodDNSConfigOption] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6442,11 +7157,13 @@ public nonisolated struct PodDNSConfig: Sendable {
   public init() {}
 }
 
+/// One option of a resolver.
 public nonisolated struct PodDNSConfigOption: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -6456,6 +7173,7 @@ public nonisolated struct PodDNSConfigOption: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Value as text or number.
   public var value: String {
     get {_value ?? String()}
     set {_value = newValue}
@@ -6473,11 +7191,13 @@ public nonisolated struct PodDNSConfigOption: Sendable {
   fileprivate var _value: String? = nil
 }
 
+/// Options of running a command in a container.
 public nonisolated struct PodExecOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether standard input is open.
   public var stdin: Bool {
     get {_stdin ?? false}
     set {_stdin = newValue}
@@ -6487,6 +7207,7 @@ public nonisolated struct PodExecOptions: Sendable {
   /// Clears the value of `stdin`. Subsequent reads from it will return its default value.
   public mutating func clearStdin() {self._stdin = nil}
 
+  /// Whether standard output is wanted.
   public var stdout: Bool {
     get {_stdout ?? false}
     set {_stdout = newValue}
@@ -6496,6 +7217,7 @@ public nonisolated struct PodExecOptions: Sendable {
   /// Clears the value of `stdout`. Subsequent reads from it will return its default value.
   public mutating func clearStdout() {self._stdout = nil}
 
+  /// Whether standard error is wanted.
   public var stderr: Bool {
     get {_stderr ?? false}
     set {_stderr = newValue}
@@ -6505,6 +7227,7 @@ public nonisolated struct PodExecOptions: Sendable {
   /// Clears the value of `stderr`. Subsequent reads from it will return its default value.
   public mutating func clearStderr() {self._stderr = nil}
 
+  /// Whether the process has a terminal.
   public var tty: Bool {
     get {_tty ?? false}
     set {_tty = newValue}
@@ -6514,6 +7237,7 @@ public nonisolated struct PodExecOptions: Sendable {
   /// Clears the value of `tty`. Subsequent reads from it will return its default value.
   public mutating func clearTty() {self._tty = nil}
 
+  /// Name of the container.
   public var container: String {
     get {_container ?? String()}
     set {_container = newValue}
@@ -6523,6 +7247,7 @@ public nonisolated struct PodExecOptions: Sendable {
   /// Clears the value of `container`. Subsequent reads from it will return its default value.
   public mutating func clearContainer() {self._container = nil}
 
+  /// Program to run in place of the image's entry point.
   public var command: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6536,13 +7261,16 @@ public nonisolated struct PodExecOptions: Sendable {
   fileprivate var _container: String? = nil
 }
 
+/// The claim that was made for a pod's extended resources.
 public nonisolated struct PodExtendedResourceClaimStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which container asks for which extended resource.
   public var requestMappings: [ContainerExtendedResourceRequest] = []
 
+  /// Name of the resource claim.
   public var resourceClaimName: String {
     get {_resourceClaimName ?? String()}
     set {_resourceClaimName = newValue}
@@ -6559,11 +7287,13 @@ public nonisolated struct PodExtendedResourceClaimStatus: Sendable {
   fileprivate var _resourceClaimName: String? = nil
 }
 
+/// An address of a pod.
 public nonisolated struct PodIP: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String {
     get {_ip ?? String()}
     set {_ip = newValue}
@@ -6580,11 +7310,13 @@ public nonisolated struct PodIP: Sendable {
   fileprivate var _ip: String? = nil
 }
 
+/// A list of Pod objects.
 public nonisolated struct PodList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -6594,6 +7326,7 @@ public nonisolated struct PodList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Pod] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6603,11 +7336,13 @@ public nonisolated struct PodList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Options of reading a container's log.
 public nonisolated struct PodLogOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the container.
   public var container: String {
     get {_container ?? String()}
     set {_container = newValue}
@@ -6617,6 +7352,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `container`. Subsequent reads from it will return its default value.
   public mutating func clearContainer() {self._container = nil}
 
+  /// Whether to go on with what is written later.
   public var follow: Bool {
     get {_follow ?? false}
     set {_follow = newValue}
@@ -6626,6 +7362,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `follow`. Subsequent reads from it will return its default value.
   public mutating func clearFollow() {self._follow = nil}
 
+  /// Whether the container before the last restart is meant.
   public var previous: Bool {
     get {_previous ?? false}
     set {_previous = newValue}
@@ -6635,6 +7372,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `previous`. Subsequent reads from it will return its default value.
   public mutating func clearPrevious() {self._previous = nil}
 
+  /// Only what was written in the last so many seconds.
   public var sinceSeconds: Int64 {
     get {_sinceSeconds ?? 0}
     set {_sinceSeconds = newValue}
@@ -6644,6 +7382,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `sinceSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearSinceSeconds() {self._sinceSeconds = nil}
 
+  /// Only what was written after this time.
   public var sinceTime: KubeMeta.MetaTime {
     get {_sinceTime ?? KubeMeta.MetaTime()}
     set {_sinceTime = newValue}
@@ -6653,6 +7392,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `sinceTime`. Subsequent reads from it will return its default value.
   public mutating func clearSinceTime() {self._sinceTime = nil}
 
+  /// Whether lines begin with their time.
   public var timestamps: Bool {
     get {_timestamps ?? false}
     set {_timestamps = newValue}
@@ -6662,6 +7402,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `timestamps`. Subsequent reads from it will return its default value.
   public mutating func clearTimestamps() {self._timestamps = nil}
 
+  /// Only the last so many lines.
   public var tailLines: Int64 {
     get {_tailLines ?? 0}
     set {_tailLines = newValue}
@@ -6671,6 +7412,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `tailLines`. Subsequent reads from it will return its default value.
   public mutating func clearTailLines() {self._tailLines = nil}
 
+  /// At most so many bytes.
   public var limitBytes: Int64 {
     get {_limitBytes ?? 0}
     set {_limitBytes = newValue}
@@ -6680,6 +7422,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `limitBytes`. Subsequent reads from it will return its default value.
   public mutating func clearLimitBytes() {self._limitBytes = nil}
 
+  /// Whether the kubelet's certificate goes unchecked.
   public var insecureSkipTlsverifyBackend: Bool {
     get {_insecureSkipTlsverifyBackend ?? false}
     set {_insecureSkipTlsverifyBackend = newValue}
@@ -6689,6 +7432,7 @@ public nonisolated struct PodLogOptions: Sendable {
   /// Clears the value of `insecureSkipTlsverifyBackend`. Subsequent reads from it will return its default value.
   public mutating func clearInsecureSkipTlsverifyBackend() {self._insecureSkipTlsverifyBackend = nil}
 
+  /// Which stream of output is wanted.
   public var stream: String {
     get {_stream ?? String()}
     set {_stream = newValue}
@@ -6714,11 +7458,13 @@ public nonisolated struct PodLogOptions: Sendable {
   fileprivate var _stream: String? = nil
 }
 
+/// The operating system that a pod needs.
 public nonisolated struct PodOS: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -6735,11 +7481,13 @@ public nonisolated struct PodOS: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// Options of forwarding ports to a pod.
 public nonisolated struct PodPortForwardOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Ports that are opened or served.
   public var ports: [Int32] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6747,11 +7495,13 @@ public nonisolated struct PodPortForwardOptions: Sendable {
   public init() {}
 }
 
+/// Options of a request to a pod through the API server.
 public nonisolated struct PodProxyOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -6768,11 +7518,13 @@ public nonisolated struct PodProxyOptions: Sendable {
   fileprivate var _path: String? = nil
 }
 
+/// A further condition of a pod's being ready.
 public nonisolated struct PodReadinessGate: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Type of the condition.
   public var conditionType: String {
     get {_conditionType ?? String()}
     set {_conditionType = newValue}
@@ -6789,11 +7541,13 @@ public nonisolated struct PodReadinessGate: Sendable {
   fileprivate var _conditionType: String? = nil
 }
 
+/// A claim for devices that a pod uses.
 public nonisolated struct PodResourceClaim: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -6803,6 +7557,7 @@ public nonisolated struct PodResourceClaim: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Name of the resource claim.
   public var resourceClaimName: String {
     get {_resourceClaimName ?? String()}
     set {_resourceClaimName = newValue}
@@ -6812,6 +7567,7 @@ public nonisolated struct PodResourceClaim: Sendable {
   /// Clears the value of `resourceClaimName`. Subsequent reads from it will return its default value.
   public mutating func clearResourceClaimName() {self._resourceClaimName = nil}
 
+  /// Template that the claim is made from.
   public var resourceClaimTemplateName: String {
     get {_resourceClaimTemplateName ?? String()}
     set {_resourceClaimTemplateName = newValue}
@@ -6830,11 +7586,13 @@ public nonisolated struct PodResourceClaim: Sendable {
   fileprivate var _resourceClaimTemplateName: String? = nil
 }
 
+/// The claim that was made for a pod.
 public nonisolated struct PodResourceClaimStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -6844,6 +7602,7 @@ public nonisolated struct PodResourceClaimStatus: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Name of the resource claim.
   public var resourceClaimName: String {
     get {_resourceClaimName ?? String()}
     set {_resourceClaimName = newValue}
@@ -6861,11 +7620,13 @@ public nonisolated struct PodResourceClaimStatus: Sendable {
   fileprivate var _resourceClaimName: String? = nil
 }
 
+/// While there is one, the pod is not placed.
 public nonisolated struct PodSchedulingGate: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -6882,11 +7643,13 @@ public nonisolated struct PodSchedulingGate: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// The group of pods that a pod is placed with.
 public nonisolated struct PodSchedulingGroup: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the group of pods.
   public var podGroupName: String {
     get {_podGroupName ?? String()}
     set {_podGroupName = newValue}
@@ -6903,11 +7666,13 @@ public nonisolated struct PodSchedulingGroup: Sendable {
   fileprivate var _podGroupName: String? = nil
 }
 
+/// Rights and identity of all processes of a pod.
 public nonisolated struct PodSecurityContext: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// SELinux labels of the processes.
   public var seLinuxOptions: SELinuxOptions {
     get {_storage._seLinuxOptions ?? SELinuxOptions()}
     set {_uniqueStorage()._seLinuxOptions = newValue}
@@ -6917,6 +7682,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `seLinuxOptions`. Subsequent reads from it will return its default value.
   public mutating func clearSeLinuxOptions() {_uniqueStorage()._seLinuxOptions = nil}
 
+  /// What only Windows has.
   public var windowsOptions: WindowsSecurityContextOptions {
     get {_storage._windowsOptions ?? WindowsSecurityContextOptions()}
     set {_uniqueStorage()._windowsOptions = newValue}
@@ -6926,6 +7692,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `windowsOptions`. Subsequent reads from it will return its default value.
   public mutating func clearWindowsOptions() {_uniqueStorage()._windowsOptions = nil}
 
+  /// User that the processes run as.
   public var runAsUser: Int64 {
     get {_storage._runAsUser ?? 0}
     set {_uniqueStorage()._runAsUser = newValue}
@@ -6935,6 +7702,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsUser`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsUser() {_uniqueStorage()._runAsUser = nil}
 
+  /// Group that the processes run as.
   public var runAsGroup: Int64 {
     get {_storage._runAsGroup ?? 0}
     set {_uniqueStorage()._runAsGroup = newValue}
@@ -6944,6 +7712,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsGroup`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsGroup() {_uniqueStorage()._runAsGroup = nil}
 
+  /// Whether running as root is refused.
   public var runAsNonRoot: Bool {
     get {_storage._runAsNonRoot ?? false}
     set {_uniqueStorage()._runAsNonRoot = newValue}
@@ -6953,11 +7722,13 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsNonRoot`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsNonRoot() {_uniqueStorage()._runAsNonRoot = nil}
 
+  /// Further groups of the processes.
   public var supplementalGroups: [Int64] {
     get {_storage._supplementalGroups}
     set {_uniqueStorage()._supplementalGroups = newValue}
   }
 
+  /// How the groups of the image and of the pod are combined.
   public var supplementalGroupsPolicy: String {
     get {_storage._supplementalGroupsPolicy ?? String()}
     set {_uniqueStorage()._supplementalGroupsPolicy = newValue}
@@ -6967,6 +7738,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `supplementalGroupsPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearSupplementalGroupsPolicy() {_uniqueStorage()._supplementalGroupsPolicy = nil}
 
+  /// Group that owns the volumes.
   public var fsGroup: Int64 {
     get {_storage._fsGroup ?? 0}
     set {_uniqueStorage()._fsGroup = newValue}
@@ -6976,11 +7748,13 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `fsGroup`. Subsequent reads from it will return its default value.
   public mutating func clearFsGroup() {_uniqueStorage()._fsGroup = nil}
 
+  /// Kernel settings of the pod's namespaces.
   public var sysctls: [Sysctl] {
     get {_storage._sysctls}
     set {_uniqueStorage()._sysctls = newValue}
   }
 
+  /// When the ownership of a volume is changed.
   public var fsGroupChangePolicy: String {
     get {_storage._fsGroupChangePolicy ?? String()}
     set {_uniqueStorage()._fsGroupChangePolicy = newValue}
@@ -6990,6 +7764,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `fsGroupChangePolicy`. Subsequent reads from it will return its default value.
   public mutating func clearFsGroupChangePolicy() {_uniqueStorage()._fsGroupChangePolicy = nil}
 
+  /// Which system calls are allowed.
   public var seccompProfile: SeccompProfile {
     get {_storage._seccompProfile ?? SeccompProfile()}
     set {_uniqueStorage()._seccompProfile = newValue}
@@ -6999,6 +7774,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `seccompProfile`. Subsequent reads from it will return its default value.
   public mutating func clearSeccompProfile() {_uniqueStorage()._seccompProfile = nil}
 
+  /// AppArmor profile of the processes.
   public var appArmorProfile: AppArmorProfile {
     get {_storage._appArmorProfile ?? AppArmorProfile()}
     set {_uniqueStorage()._appArmorProfile = newValue}
@@ -7008,6 +7784,7 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   /// Clears the value of `appArmorProfile`. Subsequent reads from it will return its default value.
   public mutating func clearAppArmorProfile() {_uniqueStorage()._appArmorProfile = nil}
 
+  /// How volumes get their SELinux label.
   public var seLinuxChangePolicy: String {
     get {_storage._seLinuxChangePolicy ?? String()}
     set {_uniqueStorage()._seLinuxChangePolicy = newValue}
@@ -7024,11 +7801,13 @@ public nonisolated struct PodSecurityContext: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// Tells alike pods.
 public nonisolated struct PodSignature: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Controller that owns the pod.
   public var podController: KubeMeta.MetaOwnerReference {
     get {_podController ?? KubeMeta.MetaOwnerReference()}
     set {_podController = newValue}
@@ -7045,31 +7824,37 @@ public nonisolated struct PodSignature: Sendable {
   fileprivate var _podController: KubeMeta.MetaOwnerReference? = nil
 }
 
+/// What is wanted of a Pod.
 public nonisolated struct PodSpec: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Volumes that containers can mount.
   public var volumes: [Volume] {
     get {_storage._volumes}
     set {_uniqueStorage()._volumes = newValue}
   }
 
+  /// Containers that run one after the other before the others.
   public var initContainers: [Container] {
     get {_storage._initContainers}
     set {_uniqueStorage()._initContainers = newValue}
   }
 
+  /// The containers, by name.
   public var containers: [Container] {
     get {_storage._containers}
     set {_uniqueStorage()._containers = newValue}
   }
 
+  /// Containers that were added to look into the running pod.
   public var ephemeralContainers: [EphemeralContainer] {
     get {_storage._ephemeralContainers}
     set {_uniqueStorage()._ephemeralContainers = newValue}
   }
 
+  /// When ended containers are started again.
   public var restartPolicy: String {
     get {_storage._restartPolicy ?? String()}
     set {_uniqueStorage()._restartPolicy = newValue}
@@ -7079,6 +7864,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `restartPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearRestartPolicy() {_uniqueStorage()._restartPolicy = nil}
 
+  /// Time that processes have to end by themselves.
   public var terminationGracePeriodSeconds: Int64 {
     get {_storage._terminationGracePeriodSeconds ?? 0}
     set {_uniqueStorage()._terminationGracePeriodSeconds = newValue}
@@ -7088,6 +7874,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `terminationGracePeriodSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearTerminationGracePeriodSeconds() {_uniqueStorage()._terminationGracePeriodSeconds = nil}
 
+  /// Time after which it is ended.
   public var activeDeadlineSeconds: Int64 {
     get {_storage._activeDeadlineSeconds ?? 0}
     set {_uniqueStorage()._activeDeadlineSeconds = newValue}
@@ -7097,6 +7884,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `activeDeadlineSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearActiveDeadlineSeconds() {_uniqueStorage()._activeDeadlineSeconds = nil}
 
+  /// Which DNS settings the containers get.
   public var dnsPolicy: String {
     get {_storage._dnsPolicy ?? String()}
     set {_uniqueStorage()._dnsPolicy = newValue}
@@ -7106,11 +7894,13 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `dnsPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearDnsPolicy() {_uniqueStorage()._dnsPolicy = nil}
 
+  /// Labels that the node must have.
   public var nodeSelector: Dictionary<String,String> {
     get {_storage._nodeSelector}
     set {_uniqueStorage()._nodeSelector = newValue}
   }
 
+  /// Service account that the processes act as.
   public var serviceAccountName: String {
     get {_storage._serviceAccountName ?? String()}
     set {_uniqueStorage()._serviceAccountName = newValue}
@@ -7120,6 +7910,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `serviceAccountName`. Subsequent reads from it will return its default value.
   public mutating func clearServiceAccountName() {_uniqueStorage()._serviceAccountName = nil}
 
+  /// Former name of serviceAccountName.
   public var serviceAccount: String {
     get {_storage._serviceAccount ?? String()}
     set {_uniqueStorage()._serviceAccount = newValue}
@@ -7129,6 +7920,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `serviceAccount`. Subsequent reads from it will return its default value.
   public mutating func clearServiceAccount() {_uniqueStorage()._serviceAccount = nil}
 
+  /// Whether containers get a token of the service account.
   public var automountServiceAccountToken: Bool {
     get {_storage._automountServiceAccountToken ?? false}
     set {_uniqueStorage()._automountServiceAccountToken = newValue}
@@ -7138,6 +7930,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `automountServiceAccountToken`. Subsequent reads from it will return its default value.
   public mutating func clearAutomountServiceAccountToken() {_uniqueStorage()._automountServiceAccountToken = nil}
 
+  /// Name of the node.
   public var nodeName: String {
     get {_storage._nodeName ?? String()}
     set {_uniqueStorage()._nodeName = newValue}
@@ -7147,6 +7940,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `nodeName`. Subsequent reads from it will return its default value.
   public mutating func clearNodeName() {_uniqueStorage()._nodeName = nil}
 
+  /// Whether the pod shares the node's network.
   public var hostNetwork: Bool {
     get {_storage._hostNetwork ?? false}
     set {_uniqueStorage()._hostNetwork = newValue}
@@ -7156,6 +7950,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `hostNetwork`. Subsequent reads from it will return its default value.
   public mutating func clearHostNetwork() {_uniqueStorage()._hostNetwork = nil}
 
+  /// Whether the pod sees the node's processes.
   public var hostPid: Bool {
     get {_storage._hostPid ?? false}
     set {_uniqueStorage()._hostPid = newValue}
@@ -7165,6 +7960,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `hostPid`. Subsequent reads from it will return its default value.
   public mutating func clearHostPid() {_uniqueStorage()._hostPid = nil}
 
+  /// Whether the pod shares the node's IPC.
   public var hostIpc: Bool {
     get {_storage._hostIpc ?? false}
     set {_uniqueStorage()._hostIpc = newValue}
@@ -7174,6 +7970,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `hostIpc`. Subsequent reads from it will return its default value.
   public mutating func clearHostIpc() {_uniqueStorage()._hostIpc = nil}
 
+  /// Whether the containers see each other's processes.
   public var shareProcessNamespace: Bool {
     get {_storage._shareProcessNamespace ?? false}
     set {_uniqueStorage()._shareProcessNamespace = newValue}
@@ -7183,6 +7980,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `shareProcessNamespace`. Subsequent reads from it will return its default value.
   public mutating func clearShareProcessNamespace() {_uniqueStorage()._shareProcessNamespace = nil}
 
+  /// Rights and identity of the processes.
   public var securityContext: PodSecurityContext {
     get {_storage._securityContext ?? PodSecurityContext()}
     set {_uniqueStorage()._securityContext = newValue}
@@ -7192,11 +7990,13 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `securityContext`. Subsequent reads from it will return its default value.
   public mutating func clearSecurityContext() {_uniqueStorage()._securityContext = nil}
 
+  /// Secrets with credentials for registries.
   public var imagePullSecrets: [LocalObjectReference] {
     get {_storage._imagePullSecrets}
     set {_uniqueStorage()._imagePullSecrets = newValue}
   }
 
+  /// Host name.
   public var hostname: String {
     get {_storage._hostname ?? String()}
     set {_uniqueStorage()._hostname = newValue}
@@ -7206,6 +8006,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `hostname`. Subsequent reads from it will return its default value.
   public mutating func clearHostname() {_uniqueStorage()._hostname = nil}
 
+  /// Subdomain of the pod's full host name.
   public var subdomain: String {
     get {_storage._subdomain ?? String()}
     set {_uniqueStorage()._subdomain = newValue}
@@ -7215,6 +8016,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `subdomain`. Subsequent reads from it will return its default value.
   public mutating func clearSubdomain() {_uniqueStorage()._subdomain = nil}
 
+  /// Rules about where the pod goes.
   public var affinity: Affinity {
     get {_storage._affinity ?? Affinity()}
     set {_uniqueStorage()._affinity = newValue}
@@ -7224,6 +8026,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `affinity`. Subsequent reads from it will return its default value.
   public mutating func clearAffinity() {_uniqueStorage()._affinity = nil}
 
+  /// Scheduler that places the pod.
   public var schedulerName: String {
     get {_storage._schedulerName ?? String()}
     set {_uniqueStorage()._schedulerName = newValue}
@@ -7233,16 +8036,19 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `schedulerName`. Subsequent reads from it will return its default value.
   public mutating func clearSchedulerName() {_uniqueStorage()._schedulerName = nil}
 
+  /// Taints that do not keep the pod away.
   public var tolerations: [Toleration] {
     get {_storage._tolerations}
     set {_uniqueStorage()._tolerations = newValue}
   }
 
+  /// Further lines of /etc/hosts.
   public var hostAliases: [HostAlias] {
     get {_storage._hostAliases}
     set {_uniqueStorage()._hostAliases = newValue}
   }
 
+  /// Name of the priority class.
   public var priorityClassName: String {
     get {_storage._priorityClassName ?? String()}
     set {_uniqueStorage()._priorityClassName = newValue}
@@ -7252,6 +8058,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `priorityClassName`. Subsequent reads from it will return its default value.
   public mutating func clearPriorityClassName() {_uniqueStorage()._priorityClassName = nil}
 
+  /// The higher, the more important.
   public var priority: Int32 {
     get {_storage._priority ?? 0}
     set {_uniqueStorage()._priority = newValue}
@@ -7261,6 +8068,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `priority`. Subsequent reads from it will return its default value.
   public mutating func clearPriority() {_uniqueStorage()._priority = nil}
 
+  /// DNS settings beside those of the policy.
   public var dnsConfig: PodDNSConfig {
     get {_storage._dnsConfig ?? PodDNSConfig()}
     set {_uniqueStorage()._dnsConfig = newValue}
@@ -7270,11 +8078,13 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `dnsConfig`. Subsequent reads from it will return its default value.
   public mutating func clearDnsConfig() {_uniqueStorage()._dnsConfig = nil}
 
+  /// Further conditions of being ready.
   public var readinessGates: [PodReadinessGate] {
     get {_storage._readinessGates}
     set {_uniqueStorage()._readinessGates = newValue}
   }
 
+  /// Name of the runtime class.
   public var runtimeClassName: String {
     get {_storage._runtimeClassName ?? String()}
     set {_uniqueStorage()._runtimeClassName = newValue}
@@ -7284,6 +8094,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `runtimeClassName`. Subsequent reads from it will return its default value.
   public mutating func clearRuntimeClassName() {_uniqueStorage()._runtimeClassName = nil}
 
+  /// Whether containers get a variable for each Service.
   public var enableServiceLinks: Bool {
     get {_storage._enableServiceLinks ?? false}
     set {_uniqueStorage()._enableServiceLinks = newValue}
@@ -7293,6 +8104,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `enableServiceLinks`. Subsequent reads from it will return its default value.
   public mutating func clearEnableServiceLinks() {_uniqueStorage()._enableServiceLinks = nil}
 
+  /// Whether less important pods may be removed for it.
   public var preemptionPolicy: String {
     get {_storage._preemptionPolicy ?? String()}
     set {_uniqueStorage()._preemptionPolicy = newValue}
@@ -7302,16 +8114,19 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `preemptionPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearPreemptionPolicy() {_uniqueStorage()._preemptionPolicy = nil}
 
+  /// Resources that the sandbox itself needs.
   public var overhead: Dictionary<String,KubeMeta.Quantity> {
     get {_storage._overhead}
     set {_uniqueStorage()._overhead = newValue}
   }
 
+  /// How pods are spread over places.
   public var topologySpreadConstraints: [TopologySpreadConstraint] {
     get {_storage._topologySpreadConstraints}
     set {_uniqueStorage()._topologySpreadConstraints = newValue}
   }
 
+  /// Whether the host name is the full name.
   public var setHostnameAsFqdn: Bool {
     get {_storage._setHostnameAsFqdn ?? false}
     set {_uniqueStorage()._setHostnameAsFqdn = newValue}
@@ -7321,6 +8136,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `setHostnameAsFqdn`. Subsequent reads from it will return its default value.
   public mutating func clearSetHostnameAsFqdn() {_uniqueStorage()._setHostnameAsFqdn = nil}
 
+  /// Operating system that the pod needs.
   public var os: PodOS {
     get {_storage._os ?? PodOS()}
     set {_uniqueStorage()._os = newValue}
@@ -7330,6 +8146,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `os`. Subsequent reads from it will return its default value.
   public mutating func clearOs() {_uniqueStorage()._os = nil}
 
+  /// Whether the pod uses the node's user namespace.
   public var hostUsers: Bool {
     get {_storage._hostUsers ?? false}
     set {_uniqueStorage()._hostUsers = newValue}
@@ -7339,16 +8156,19 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `hostUsers`. Subsequent reads from it will return its default value.
   public mutating func clearHostUsers() {_uniqueStorage()._hostUsers = nil}
 
+  /// While there are any, the pod is not placed.
   public var schedulingGates: [PodSchedulingGate] {
     get {_storage._schedulingGates}
     set {_uniqueStorage()._schedulingGates = newValue}
   }
 
+  /// Claims for devices.
   public var resourceClaims: [PodResourceClaim] {
     get {_storage._resourceClaims}
     set {_uniqueStorage()._resourceClaims = newValue}
   }
 
+  /// Resources that are asked for or concerned.
   public var resources: ResourceRequirements {
     get {_storage._resources ?? ResourceRequirements()}
     set {_uniqueStorage()._resources = newValue}
@@ -7358,6 +8178,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {_uniqueStorage()._resources = nil}
 
+  /// Host name in place of the pod's.
   public var hostnameOverride: String {
     get {_storage._hostnameOverride ?? String()}
     set {_uniqueStorage()._hostnameOverride = newValue}
@@ -7367,6 +8188,7 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   /// Clears the value of `hostnameOverride`. Subsequent reads from it will return its default value.
   public mutating func clearHostnameOverride() {_uniqueStorage()._hostnameOverride = nil}
 
+  /// Group of pods that are placed together.
   public var schedulingGroup: PodSchedulingGroup {
     get {_storage._schedulingGroup ?? PodSchedulingGroup()}
     set {_uniqueStorage()._schedulingGroup = newValue}
@@ -7383,11 +8205,13 @@ public nonisolated struct PodSpec: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What was last observed of a Pod.
 public nonisolated struct PodStatus: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_storage._observedGeneration ?? 0}
     set {_uniqueStorage()._observedGeneration = newValue}
@@ -7397,6 +8221,7 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {_uniqueStorage()._observedGeneration = nil}
 
+  /// Where in its life the object is.
   public var phase: String {
     get {_storage._phase ?? String()}
     set {_uniqueStorage()._phase = newValue}
@@ -7406,11 +8231,13 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `phase`. Subsequent reads from it will return its default value.
   public mutating func clearPhase() {_uniqueStorage()._phase = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [PodCondition] {
     get {_storage._conditions}
     set {_uniqueStorage()._conditions = newValue}
   }
 
+  /// Explanation for people.
   public var message: String {
     get {_storage._message ?? String()}
     set {_uniqueStorage()._message = newValue}
@@ -7420,6 +8247,7 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {_uniqueStorage()._message = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_storage._reason ?? String()}
     set {_uniqueStorage()._reason = newValue}
@@ -7429,6 +8257,7 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {_uniqueStorage()._reason = nil}
 
+  /// Node on which room is being made.
   public var nominatedNodeName: String {
     get {_storage._nominatedNodeName ?? String()}
     set {_uniqueStorage()._nominatedNodeName = newValue}
@@ -7438,6 +8267,7 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `nominatedNodeName`. Subsequent reads from it will return its default value.
   public mutating func clearNominatedNodeName() {_uniqueStorage()._nominatedNodeName = nil}
 
+  /// Address of the node.
   public var hostIp: String {
     get {_storage._hostIp ?? String()}
     set {_uniqueStorage()._hostIp = newValue}
@@ -7447,11 +8277,13 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `hostIp`. Subsequent reads from it will return its default value.
   public mutating func clearHostIp() {_uniqueStorage()._hostIp = nil}
 
+  /// Addresses of the node, one a family.
   public var hostIps: [HostIP] {
     get {_storage._hostIps}
     set {_uniqueStorage()._hostIps = newValue}
   }
 
+  /// First address of the pod.
   public var podIp: String {
     get {_storage._podIp ?? String()}
     set {_uniqueStorage()._podIp = newValue}
@@ -7461,11 +8293,13 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `podIp`. Subsequent reads from it will return its default value.
   public mutating func clearPodIp() {_uniqueStorage()._podIp = nil}
 
+  /// Addresses of the pod, one a family.
   public var podIps: [PodIP] {
     get {_storage._podIps}
     set {_uniqueStorage()._podIps = newValue}
   }
 
+  /// When it began.
   public var startTime: KubeMeta.MetaTime {
     get {_storage._startTime ?? KubeMeta.MetaTime()}
     set {_uniqueStorage()._startTime = newValue}
@@ -7475,16 +8309,19 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `startTime`. Subsequent reads from it will return its default value.
   public mutating func clearStartTime() {_uniqueStorage()._startTime = nil}
 
+  /// State of each init container.
   public var initContainerStatuses: [ContainerStatus] {
     get {_storage._initContainerStatuses}
     set {_uniqueStorage()._initContainerStatuses = newValue}
   }
 
+  /// State of each container.
   public var containerStatuses: [ContainerStatus] {
     get {_storage._containerStatuses}
     set {_uniqueStorage()._containerStatuses = newValue}
   }
 
+  /// Quality of service: Guaranteed, Burstable or BestEffort.
   public var qosClass: String {
     get {_storage._qosClass ?? String()}
     set {_uniqueStorage()._qosClass = newValue}
@@ -7494,11 +8331,13 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `qosClass`. Subsequent reads from it will return its default value.
   public mutating func clearQosClass() {_uniqueStorage()._qosClass = nil}
 
+  /// State of each ephemeral container.
   public var ephemeralContainerStatuses: [ContainerStatus] {
     get {_storage._ephemeralContainerStatuses}
     set {_uniqueStorage()._ephemeralContainerStatuses = newValue}
   }
 
+  /// State of a change of resources.
   public var resize: String {
     get {_storage._resize ?? String()}
     set {_uniqueStorage()._resize = newValue}
@@ -7508,11 +8347,13 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `resize`. Subsequent reads from it will return its default value.
   public mutating func clearResize() {_uniqueStorage()._resize = nil}
 
+  /// State of each resource claim.
   public var resourceClaimStatuses: [PodResourceClaimStatus] {
     get {_storage._resourceClaimStatuses}
     set {_uniqueStorage()._resourceClaimStatuses = newValue}
   }
 
+  /// Claim that was made for extended resources.
   public var extendedResourceClaimStatus: PodExtendedResourceClaimStatus {
     get {_storage._extendedResourceClaimStatus ?? PodExtendedResourceClaimStatus()}
     set {_uniqueStorage()._extendedResourceClaimStatus = newValue}
@@ -7522,11 +8363,13 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `extendedResourceClaimStatus`. Subsequent reads from it will return its default value.
   public mutating func clearExtendedResourceClaimStatus() {_uniqueStorage()._extendedResourceClaimStatus = nil}
 
+  /// Resources that the node has set aside.
   public var allocatedResources: Dictionary<String,KubeMeta.Quantity> {
     get {_storage._allocatedResources}
     set {_uniqueStorage()._allocatedResources = newValue}
   }
 
+  /// Resources that are asked for or concerned.
   public var resources: ResourceRequirements {
     get {_storage._resources ?? ResourceRequirements()}
     set {_uniqueStorage()._resources = newValue}
@@ -7536,6 +8379,7 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {_uniqueStorage()._resources = nil}
 
+  /// Node resources that claims took.
   public var nodeAllocatableResourceClaimStatuses: [NodeAllocatableResourceClaimStatus] {
     get {_storage._nodeAllocatableResourceClaimStatuses}
     set {_uniqueStorage()._nodeAllocatableResourceClaimStatuses = newValue}
@@ -7548,11 +8392,13 @@ public nonisolated struct PodStatus: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A pod's status as a kubelet told it.
 public nonisolated struct PodStatusResult: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -7562,6 +8408,7 @@ public nonisolated struct PodStatusResult: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: PodStatus {
     get {_status ?? PodStatus()}
     set {_status = newValue}
@@ -7579,11 +8426,13 @@ public nonisolated struct PodStatusResult: Sendable {
   fileprivate var _status: PodStatus? = nil
 }
 
+/// A template that stands by itself.
 public nonisolated struct PodTemplate: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -7593,6 +8442,7 @@ public nonisolated struct PodTemplate: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What the objects that are made look like.
   public var template: PodTemplateSpec {
     get {_template ?? PodTemplateSpec()}
     set {_template = newValue}
@@ -7610,11 +8460,13 @@ public nonisolated struct PodTemplate: Sendable {
   fileprivate var _template: PodTemplateSpec? = nil
 }
 
+/// A list of PodTemplate objects.
 public nonisolated struct PodTemplateList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -7624,6 +8476,7 @@ public nonisolated struct PodTemplateList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [PodTemplate] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -7633,11 +8486,13 @@ public nonisolated struct PodTemplateList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What the pods that are made look like.
 public nonisolated struct PodTemplateSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -7647,6 +8502,7 @@ public nonisolated struct PodTemplateSpec: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: PodSpec {
     get {_spec ?? PodSpec()}
     set {_spec = newValue}
@@ -7664,11 +8520,13 @@ public nonisolated struct PodTemplateSpec: Sendable {
   fileprivate var _spec: PodSpec? = nil
 }
 
+/// The state of a load balancer's port.
 public nonisolated struct PortStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Port number or name.
   public var port: Int32 {
     get {_port ?? 0}
     set {_port = newValue}
@@ -7678,6 +8536,7 @@ public nonisolated struct PortStatus: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: String {
     get {_protocol ?? String()}
     set {_protocol = newValue}
@@ -7687,6 +8546,7 @@ public nonisolated struct PortStatus: Sendable {
   /// Clears the value of ``protocol``. Subsequent reads from it will return its default value.
   public mutating func clearProtocol() {self._protocol = nil}
 
+  /// What went wrong; empty where nothing did.
   public var error: String {
     get {_error ?? String()}
     set {_error = newValue}
@@ -7705,11 +8565,13 @@ public nonisolated struct PortStatus: Sendable {
   fileprivate var _error: String? = nil
 }
 
+/// A Portworx volume, served by its CSI driver.
 public nonisolated struct PortworxVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume at its provider.
   public var volumeID: String {
     get {_volumeID ?? String()}
     set {_volumeID = newValue}
@@ -7719,6 +8581,7 @@ public nonisolated struct PortworxVolumeSource: Sendable {
   /// Clears the value of `volumeID`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeID() {self._volumeID = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -7728,6 +8591,7 @@ public nonisolated struct PortworxVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -7746,11 +8610,13 @@ public nonisolated struct PortworxVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// What must hold, else nothing is done.
 public nonisolated struct Preconditions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -7767,11 +8633,13 @@ public nonisolated struct Preconditions: Sendable {
   fileprivate var _uid: String? = nil
 }
 
+/// Pods that a node would rather not have.
 public nonisolated struct PreferAvoidPodsEntry: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which pods are meant.
   public var podSignature: PodSignature {
     get {_podSignature ?? PodSignature()}
     set {_podSignature = newValue}
@@ -7781,6 +8649,7 @@ public nonisolated struct PreferAvoidPodsEntry: Sendable {
   /// Clears the value of `podSignature`. Subsequent reads from it will return its default value.
   public mutating func clearPodSignature() {self._podSignature = nil}
 
+  /// When the pod was evicted.
   public var evictionTime: KubeMeta.MetaTime {
     get {_evictionTime ?? KubeMeta.MetaTime()}
     set {_evictionTime = newValue}
@@ -7790,6 +8659,7 @@ public nonisolated struct PreferAvoidPodsEntry: Sendable {
   /// Clears the value of `evictionTime`. Subsequent reads from it will return its default value.
   public mutating func clearEvictionTime() {self._evictionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -7799,6 +8669,7 @@ public nonisolated struct PreferAvoidPodsEntry: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -7818,11 +8689,13 @@ public nonisolated struct PreferAvoidPodsEntry: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A rule about nodes that should hold.
 public nonisolated struct PreferredSchedulingTerm: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How much it counts, 1 to 100.
   public var weight: Int32 {
     get {_weight ?? 0}
     set {_weight = newValue}
@@ -7832,6 +8705,7 @@ public nonisolated struct PreferredSchedulingTerm: Sendable {
   /// Clears the value of `weight`. Subsequent reads from it will return its default value.
   public mutating func clearWeight() {self._weight = nil}
 
+  /// Rule about the node.
   public var preference: NodeSelectorTerm {
     get {_preference ?? NodeSelectorTerm()}
     set {_preference = newValue}
@@ -7849,11 +8723,13 @@ public nonisolated struct PreferredSchedulingTerm: Sendable {
   fileprivate var _preference: NodeSelectorTerm? = nil
 }
 
+/// A repeated check of a container.
 public nonisolated struct Probe: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the handler, or what is done.
   public var handler: ProbeHandler {
     get {_storage._handler ?? ProbeHandler()}
     set {_uniqueStorage()._handler = newValue}
@@ -7863,6 +8739,7 @@ public nonisolated struct Probe: @unchecked Sendable {
   /// Clears the value of `handler`. Subsequent reads from it will return its default value.
   public mutating func clearHandler() {_uniqueStorage()._handler = nil}
 
+  /// Wait before the first probe.
   public var initialDelaySeconds: Int32 {
     get {_storage._initialDelaySeconds ?? 0}
     set {_uniqueStorage()._initialDelaySeconds = newValue}
@@ -7872,6 +8749,7 @@ public nonisolated struct Probe: @unchecked Sendable {
   /// Clears the value of `initialDelaySeconds`. Subsequent reads from it will return its default value.
   public mutating func clearInitialDelaySeconds() {_uniqueStorage()._initialDelaySeconds = nil}
 
+  /// Time limit in seconds.
   public var timeoutSeconds: Int32 {
     get {_storage._timeoutSeconds ?? 0}
     set {_uniqueStorage()._timeoutSeconds = newValue}
@@ -7881,6 +8759,7 @@ public nonisolated struct Probe: @unchecked Sendable {
   /// Clears the value of `timeoutSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearTimeoutSeconds() {_uniqueStorage()._timeoutSeconds = nil}
 
+  /// Time between two probes, or the time that is looked at.
   public var periodSeconds: Int32 {
     get {_storage._periodSeconds ?? 0}
     set {_uniqueStorage()._periodSeconds = newValue}
@@ -7890,6 +8769,7 @@ public nonisolated struct Probe: @unchecked Sendable {
   /// Clears the value of `periodSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearPeriodSeconds() {_uniqueStorage()._periodSeconds = nil}
 
+  /// Successes in a row that count as success.
   public var successThreshold: Int32 {
     get {_storage._successThreshold ?? 0}
     set {_uniqueStorage()._successThreshold = newValue}
@@ -7899,6 +8779,7 @@ public nonisolated struct Probe: @unchecked Sendable {
   /// Clears the value of `successThreshold`. Subsequent reads from it will return its default value.
   public mutating func clearSuccessThreshold() {_uniqueStorage()._successThreshold = nil}
 
+  /// Failures in a row that count as failure.
   public var failureThreshold: Int32 {
     get {_storage._failureThreshold ?? 0}
     set {_uniqueStorage()._failureThreshold = newValue}
@@ -7908,6 +8789,7 @@ public nonisolated struct Probe: @unchecked Sendable {
   /// Clears the value of `failureThreshold`. Subsequent reads from it will return its default value.
   public mutating func clearFailureThreshold() {_uniqueStorage()._failureThreshold = nil}
 
+  /// Time that processes have to end by themselves.
   public var terminationGracePeriodSeconds: Int64 {
     get {_storage._terminationGracePeriodSeconds ?? 0}
     set {_uniqueStorage()._terminationGracePeriodSeconds = newValue}
@@ -7924,11 +8806,13 @@ public nonisolated struct Probe: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// How a probe looks: exactly one kind is set.
 public nonisolated struct ProbeHandler: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Command to run in the container.
   public var exec: ExecAction {
     get {_exec ?? ExecAction()}
     set {_exec = newValue}
@@ -7938,6 +8822,7 @@ public nonisolated struct ProbeHandler: Sendable {
   /// Clears the value of `exec`. Subsequent reads from it will return its default value.
   public mutating func clearExec() {self._exec = nil}
 
+  /// HTTP request to make.
   public var httpGet: HTTPGetAction {
     get {_httpGet ?? HTTPGetAction()}
     set {_httpGet = newValue}
@@ -7947,6 +8832,7 @@ public nonisolated struct ProbeHandler: Sendable {
   /// Clears the value of `httpGet`. Subsequent reads from it will return its default value.
   public mutating func clearHTTPGet() {self._httpGet = nil}
 
+  /// TCP connection to open.
   public var tcpSocket: TCPSocketAction {
     get {_tcpSocket ?? TCPSocketAction()}
     set {_tcpSocket = newValue}
@@ -7956,6 +8842,7 @@ public nonisolated struct ProbeHandler: Sendable {
   /// Clears the value of `tcpSocket`. Subsequent reads from it will return its default value.
   public mutating func clearTcpSocket() {self._tcpSocket = nil}
 
+  /// gRPC health check to make.
   public var grpc: GRPCAction {
     get {_grpc ?? GRPCAction()}
     set {_grpc = newValue}
@@ -7975,13 +8862,16 @@ public nonisolated struct ProbeHandler: Sendable {
   fileprivate var _grpc: GRPCAction? = nil
 }
 
+/// Several sources in one directory.
 public nonisolated struct ProjectedVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is put together.
   public var sources: [VolumeProjection] = []
 
+  /// Permission bits of the files unless said otherwise.
   public var defaultMode: Int32 {
     get {_defaultMode ?? 0}
     set {_defaultMode = newValue}
@@ -7998,11 +8888,13 @@ public nonisolated struct ProjectedVolumeSource: Sendable {
   fileprivate var _defaultMode: Int32? = nil
 }
 
+/// A Quobyte volume; no longer served.
 public nonisolated struct QuobyteVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Address of the registry.
   public var registry: String {
     get {_registry ?? String()}
     set {_registry = newValue}
@@ -8012,6 +8904,7 @@ public nonisolated struct QuobyteVolumeSource: Sendable {
   /// Clears the value of `registry`. Subsequent reads from it will return its default value.
   public mutating func clearRegistry() {self._registry = nil}
 
+  /// Name of the volume.
   public var volume: String {
     get {_volume ?? String()}
     set {_volume = newValue}
@@ -8021,6 +8914,7 @@ public nonisolated struct QuobyteVolumeSource: Sendable {
   /// Clears the value of `volume`. Subsequent reads from it will return its default value.
   public mutating func clearVolume() {self._volume = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -8030,6 +8924,7 @@ public nonisolated struct QuobyteVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// User that acts or is meant.
   public var user: String {
     get {_user ?? String()}
     set {_user = newValue}
@@ -8039,6 +8934,7 @@ public nonisolated struct QuobyteVolumeSource: Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {self._user = nil}
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -8048,6 +8944,7 @@ public nonisolated struct QuobyteVolumeSource: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Tenant that owns the volume.
   public var tenant: String {
     get {_tenant ?? String()}
     set {_tenant = newValue}
@@ -8069,13 +8966,16 @@ public nonisolated struct QuobyteVolumeSource: Sendable {
   fileprivate var _tenant: String? = nil
 }
 
+/// A Ceph block device as a persistent volume; no longer served.
 public nonisolated struct RBDPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses of the monitors.
   public var monitors: [String] = []
 
+  /// Image to run, by name and tag or digest.
   public var image: String {
     get {_image ?? String()}
     set {_image = newValue}
@@ -8085,6 +8985,7 @@ public nonisolated struct RBDPersistentVolumeSource: Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {self._image = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -8094,6 +8995,7 @@ public nonisolated struct RBDPersistentVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Pool that it belongs to.
   public var pool: String {
     get {_pool ?? String()}
     set {_pool = newValue}
@@ -8103,6 +9005,7 @@ public nonisolated struct RBDPersistentVolumeSource: Sendable {
   /// Clears the value of `pool`. Subsequent reads from it will return its default value.
   public mutating func clearPool() {self._pool = nil}
 
+  /// User that acts or is meant.
   public var user: String {
     get {_user ?? String()}
     set {_user = newValue}
@@ -8112,6 +9015,7 @@ public nonisolated struct RBDPersistentVolumeSource: Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {self._user = nil}
 
+  /// Path of the key ring.
   public var keyring: String {
     get {_keyring ?? String()}
     set {_keyring = newValue}
@@ -8121,6 +9025,7 @@ public nonisolated struct RBDPersistentVolumeSource: Sendable {
   /// Clears the value of `keyring`. Subsequent reads from it will return its default value.
   public mutating func clearKeyring() {self._keyring = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: SecretReference {
     get {_secretRef ?? SecretReference()}
     set {_secretRef = newValue}
@@ -8130,6 +9035,7 @@ public nonisolated struct RBDPersistentVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -8152,13 +9058,16 @@ public nonisolated struct RBDPersistentVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A Ceph block device in a pod; no longer served.
 public nonisolated struct RBDVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses of the monitors.
   public var monitors: [String] = []
 
+  /// Image to run, by name and tag or digest.
   public var image: String {
     get {_image ?? String()}
     set {_image = newValue}
@@ -8168,6 +9077,7 @@ public nonisolated struct RBDVolumeSource: Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {self._image = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -8177,6 +9087,7 @@ public nonisolated struct RBDVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Pool that it belongs to.
   public var pool: String {
     get {_pool ?? String()}
     set {_pool = newValue}
@@ -8186,6 +9097,7 @@ public nonisolated struct RBDVolumeSource: Sendable {
   /// Clears the value of `pool`. Subsequent reads from it will return its default value.
   public mutating func clearPool() {self._pool = nil}
 
+  /// User that acts or is meant.
   public var user: String {
     get {_user ?? String()}
     set {_user = newValue}
@@ -8195,6 +9107,7 @@ public nonisolated struct RBDVolumeSource: Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {self._user = nil}
 
+  /// Path of the key ring.
   public var keyring: String {
     get {_keyring ?? String()}
     set {_keyring = newValue}
@@ -8204,6 +9117,7 @@ public nonisolated struct RBDVolumeSource: Sendable {
   /// Clears the value of `keyring`. Subsequent reads from it will return its default value.
   public mutating func clearKeyring() {self._keyring = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: LocalObjectReference {
     get {_secretRef ?? LocalObjectReference()}
     set {_secretRef = newValue}
@@ -8213,6 +9127,7 @@ public nonisolated struct RBDVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -8235,11 +9150,13 @@ public nonisolated struct RBDVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// Which numbers or addresses of a range are taken.
 public nonisolated struct RangeAllocation: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -8249,6 +9166,7 @@ public nonisolated struct RangeAllocation: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Range of numbers or addresses.
   public var range: String {
     get {_range ?? String()}
     set {_range = newValue}
@@ -8258,6 +9176,7 @@ public nonisolated struct RangeAllocation: Sendable {
   /// Clears the value of `range`. Subsequent reads from it will return its default value.
   public mutating func clearRange() {self._range = nil}
 
+  /// The content by key.
   public var data: Data {
     get {_data ?? Data()}
     set {_data = newValue}
@@ -8276,11 +9195,13 @@ public nonisolated struct RangeAllocation: Sendable {
   fileprivate var _data: Data? = nil
 }
 
+/// Keeps a number of pods; ReplicaSet has taken its place.
 public nonisolated struct ReplicationController: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -8290,6 +9211,7 @@ public nonisolated struct ReplicationController: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: ReplicationControllerSpec {
     get {_spec ?? ReplicationControllerSpec()}
     set {_spec = newValue}
@@ -8299,6 +9221,7 @@ public nonisolated struct ReplicationController: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: ReplicationControllerStatus {
     get {_status ?? ReplicationControllerStatus()}
     set {_status = newValue}
@@ -8317,11 +9240,13 @@ public nonisolated struct ReplicationController: Sendable {
   fileprivate var _status: ReplicationControllerStatus? = nil
 }
 
+/// An observation of the state of a ReplicationController.
 public nonisolated struct ReplicationControllerCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -8331,6 +9256,7 @@ public nonisolated struct ReplicationControllerCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -8340,6 +9266,7 @@ public nonisolated struct ReplicationControllerCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -8349,6 +9276,7 @@ public nonisolated struct ReplicationControllerCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -8358,6 +9286,7 @@ public nonisolated struct ReplicationControllerCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -8378,11 +9307,13 @@ public nonisolated struct ReplicationControllerCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of ReplicationController objects.
 public nonisolated struct ReplicationControllerList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -8392,6 +9323,7 @@ public nonisolated struct ReplicationControllerList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ReplicationController] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -8401,11 +9333,13 @@ public nonisolated struct ReplicationControllerList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a ReplicationController.
 public nonisolated struct ReplicationControllerSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_replicas ?? 0}
     set {_replicas = newValue}
@@ -8415,6 +9349,7 @@ public nonisolated struct ReplicationControllerSpec: Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {self._replicas = nil}
 
+  /// Time that a pod must be ready to count as available.
   public var minReadySeconds: Int32 {
     get {_minReadySeconds ?? 0}
     set {_minReadySeconds = newValue}
@@ -8424,8 +9359,10 @@ public nonisolated struct ReplicationControllerSpec: Sendable {
   /// Clears the value of `minReadySeconds`. Subsequent reads from it will return its default value.
   public mutating func clearMinReadySeconds() {self._minReadySeconds = nil}
 
+  /// Selects the objects that belong to it.
   public var selector: Dictionary<String,String> = [:]
 
+  /// What the objects that are made look like.
   public var template: PodTemplateSpec {
     get {_template ?? PodTemplateSpec()}
     set {_template = newValue}
@@ -8444,11 +9381,13 @@ public nonisolated struct ReplicationControllerSpec: Sendable {
   fileprivate var _template: PodTemplateSpec? = nil
 }
 
+/// What was last observed of a ReplicationController.
 public nonisolated struct ReplicationControllerStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_replicas ?? 0}
     set {_replicas = newValue}
@@ -8458,6 +9397,7 @@ public nonisolated struct ReplicationControllerStatus: Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {self._replicas = nil}
 
+  /// Pods that have all labels of the template.
   public var fullyLabeledReplicas: Int32 {
     get {_fullyLabeledReplicas ?? 0}
     set {_fullyLabeledReplicas = newValue}
@@ -8467,6 +9407,7 @@ public nonisolated struct ReplicationControllerStatus: Sendable {
   /// Clears the value of `fullyLabeledReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearFullyLabeledReplicas() {self._fullyLabeledReplicas = nil}
 
+  /// Pods that are ready.
   public var readyReplicas: Int32 {
     get {_readyReplicas ?? 0}
     set {_readyReplicas = newValue}
@@ -8476,6 +9417,7 @@ public nonisolated struct ReplicationControllerStatus: Sendable {
   /// Clears the value of `readyReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearReadyReplicas() {self._readyReplicas = nil}
 
+  /// Pods that have been ready for long enough.
   public var availableReplicas: Int32 {
     get {_availableReplicas ?? 0}
     set {_availableReplicas = newValue}
@@ -8485,6 +9427,7 @@ public nonisolated struct ReplicationControllerStatus: Sendable {
   /// Clears the value of `availableReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearAvailableReplicas() {self._availableReplicas = nil}
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -8494,6 +9437,7 @@ public nonisolated struct ReplicationControllerStatus: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [ReplicationControllerCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -8507,11 +9451,13 @@ public nonisolated struct ReplicationControllerStatus: Sendable {
   fileprivate var _observedGeneration: Int64? = nil
 }
 
+/// A claim for devices.
 public nonisolated struct ResourceClaim: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -8521,6 +9467,7 @@ public nonisolated struct ResourceClaim: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// What is asked for.
   public var request: String {
     get {_request ?? String()}
     set {_request = newValue}
@@ -8538,11 +9485,13 @@ public nonisolated struct ResourceClaim: Sendable {
   fileprivate var _request: String? = nil
 }
 
+/// A resource of a container.
 public nonisolated struct ResourceFieldSelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the container.
   public var containerName: String {
     get {_containerName ?? String()}
     set {_containerName = newValue}
@@ -8552,6 +9501,7 @@ public nonisolated struct ResourceFieldSelector: Sendable {
   /// Clears the value of `containerName`. Subsequent reads from it will return its default value.
   public mutating func clearContainerName() {self._containerName = nil}
 
+  /// Name of the resource.
   public var resource: String {
     get {_resource ?? String()}
     set {_resource = newValue}
@@ -8561,6 +9511,7 @@ public nonisolated struct ResourceFieldSelector: Sendable {
   /// Clears the value of `resource`. Subsequent reads from it will return its default value.
   public mutating func clearResource() {self._resource = nil}
 
+  /// Unit in which the value is given.
   public var divisor: KubeMeta.Quantity {
     get {_divisor ?? KubeMeta.Quantity()}
     set {_divisor = newValue}
@@ -8579,11 +9530,13 @@ public nonisolated struct ResourceFieldSelector: Sendable {
   fileprivate var _divisor: KubeMeta.Quantity? = nil
 }
 
+/// The health of one device.
 public nonisolated struct ResourceHealth: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the resource or device.
   public var resourceID: String {
     get {_resourceID ?? String()}
     set {_resourceID = newValue}
@@ -8593,6 +9546,7 @@ public nonisolated struct ResourceHealth: Sendable {
   /// Clears the value of `resourceID`. Subsequent reads from it will return its default value.
   public mutating func clearResourceID() {self._resourceID = nil}
 
+  /// Healthy, Unhealthy or Unknown.
   public var health: String {
     get {_health ?? String()}
     set {_health = newValue}
@@ -8602,6 +9556,7 @@ public nonisolated struct ResourceHealth: Sendable {
   /// Clears the value of `health`. Subsequent reads from it will return its default value.
   public mutating func clearHealth() {self._health = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -8620,11 +9575,13 @@ public nonisolated struct ResourceHealth: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// The most that a namespace may use.
 public nonisolated struct ResourceQuota: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -8634,6 +9591,7 @@ public nonisolated struct ResourceQuota: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: ResourceQuotaSpec {
     get {_spec ?? ResourceQuotaSpec()}
     set {_spec = newValue}
@@ -8643,6 +9601,7 @@ public nonisolated struct ResourceQuota: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: ResourceQuotaStatus {
     get {_status ?? ResourceQuotaStatus()}
     set {_status = newValue}
@@ -8661,11 +9620,13 @@ public nonisolated struct ResourceQuota: Sendable {
   fileprivate var _status: ResourceQuotaStatus? = nil
 }
 
+/// A list of ResourceQuota objects.
 public nonisolated struct ResourceQuotaList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -8675,6 +9636,7 @@ public nonisolated struct ResourceQuotaList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ResourceQuota] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -8684,15 +9646,19 @@ public nonisolated struct ResourceQuotaList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a ResourceQuota.
 public nonisolated struct ResourceQuotaSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The most that there may be of each resource.
   public var hard: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// Which objects the quota counts.
   public var scopes: [String] = []
 
+  /// Which objects the quota counts, by expressions.
   public var scopeSelector: ScopeSelector {
     get {_scopeSelector ?? ScopeSelector()}
     set {_scopeSelector = newValue}
@@ -8709,13 +9675,16 @@ public nonisolated struct ResourceQuotaSpec: Sendable {
   fileprivate var _scopeSelector: ScopeSelector? = nil
 }
 
+/// What was last observed of a ResourceQuota.
 public nonisolated struct ResourceQuotaStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The most that there may be of each resource.
   public var hard: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// How much there is of each resource.
   public var used: Dictionary<String,KubeMeta.Quantity> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -8723,15 +9692,19 @@ public nonisolated struct ResourceQuotaStatus: Sendable {
   public init() {}
 }
 
+/// Resources that a container asks for and may use.
 public nonisolated struct ResourceRequirements: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The most that may be used.
   public var limits: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// The least that is set aside, or the requests that are meant.
   public var requests: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// Claims that the container uses.
   public var claims: [ResourceClaim] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -8739,11 +9712,13 @@ public nonisolated struct ResourceRequirements: Sendable {
   public init() {}
 }
 
+/// What was last observed of a Resource.
 public nonisolated struct ResourceStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -8753,6 +9728,7 @@ public nonisolated struct ResourceStatus: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Resources that are asked for or concerned.
   public var resources: [ResourceHealth] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -8762,11 +9738,13 @@ public nonisolated struct ResourceStatus: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// SELinux labels.
 public nonisolated struct SELinuxOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// User that acts or is meant.
   public var user: String {
     get {_user ?? String()}
     set {_user = newValue}
@@ -8776,6 +9754,7 @@ public nonisolated struct SELinuxOptions: Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {self._user = nil}
 
+  /// SELinux role, or role that is granted.
   public var role: String {
     get {_role ?? String()}
     set {_role = newValue}
@@ -8785,6 +9764,7 @@ public nonisolated struct SELinuxOptions: Sendable {
   /// Clears the value of `role`. Subsequent reads from it will return its default value.
   public mutating func clearRole() {self._role = nil}
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -8794,6 +9774,7 @@ public nonisolated struct SELinuxOptions: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// SELinux level, or how strict.
   public var level: String {
     get {_level ?? String()}
     set {_level = newValue}
@@ -8813,11 +9794,13 @@ public nonisolated struct SELinuxOptions: Sendable {
   fileprivate var _level: String? = nil
 }
 
+/// A ScaleIO volume as a persistent volume; no longer served.
 public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Address of the gateway.
   public var gateway: String {
     get {_gateway ?? String()}
     set {_gateway = newValue}
@@ -8827,6 +9810,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `gateway`. Subsequent reads from it will return its default value.
   public mutating func clearGateway() {self._gateway = nil}
 
+  /// Name of the system.
   public var system: String {
     get {_system ?? String()}
     set {_system = newValue}
@@ -8836,6 +9820,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `system`. Subsequent reads from it will return its default value.
   public mutating func clearSystem() {self._system = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: SecretReference {
     get {_secretRef ?? SecretReference()}
     set {_secretRef = newValue}
@@ -8845,6 +9830,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether the connection is encrypted.
   public var sslEnabled: Bool {
     get {_sslEnabled ?? false}
     set {_sslEnabled = newValue}
@@ -8854,6 +9840,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `sslEnabled`. Subsequent reads from it will return its default value.
   public mutating func clearSslEnabled() {self._sslEnabled = nil}
 
+  /// Name of the protection domain.
   public var protectionDomain: String {
     get {_protectionDomain ?? String()}
     set {_protectionDomain = newValue}
@@ -8863,6 +9850,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `protectionDomain`. Subsequent reads from it will return its default value.
   public mutating func clearProtectionDomain() {self._protectionDomain = nil}
 
+  /// Name of the storage pool.
   public var storagePool: String {
     get {_storagePool ?? String()}
     set {_storagePool = newValue}
@@ -8872,6 +9860,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `storagePool`. Subsequent reads from it will return its default value.
   public mutating func clearStoragePool() {self._storagePool = nil}
 
+  /// Whether storage is thick or thin.
   public var storageMode: String {
     get {_storageMode ?? String()}
     set {_storageMode = newValue}
@@ -8881,6 +9870,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `storageMode`. Subsequent reads from it will return its default value.
   public mutating func clearStorageMode() {self._storageMode = nil}
 
+  /// Name of the volume.
   public var volumeName: String {
     get {_volumeName ?? String()}
     set {_volumeName = newValue}
@@ -8890,6 +9880,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `volumeName`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeName() {self._volumeName = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -8899,6 +9890,7 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -8924,11 +9916,13 @@ public nonisolated struct ScaleIOPersistentVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// A ScaleIO volume in a pod; no longer served.
 public nonisolated struct ScaleIOVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Address of the gateway.
   public var gateway: String {
     get {_gateway ?? String()}
     set {_gateway = newValue}
@@ -8938,6 +9932,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `gateway`. Subsequent reads from it will return its default value.
   public mutating func clearGateway() {self._gateway = nil}
 
+  /// Name of the system.
   public var system: String {
     get {_system ?? String()}
     set {_system = newValue}
@@ -8947,6 +9942,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `system`. Subsequent reads from it will return its default value.
   public mutating func clearSystem() {self._system = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: LocalObjectReference {
     get {_secretRef ?? LocalObjectReference()}
     set {_secretRef = newValue}
@@ -8956,6 +9952,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `secretRef`. Subsequent reads from it will return its default value.
   public mutating func clearSecretRef() {self._secretRef = nil}
 
+  /// Whether the connection is encrypted.
   public var sslEnabled: Bool {
     get {_sslEnabled ?? false}
     set {_sslEnabled = newValue}
@@ -8965,6 +9962,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `sslEnabled`. Subsequent reads from it will return its default value.
   public mutating func clearSslEnabled() {self._sslEnabled = nil}
 
+  /// Name of the protection domain.
   public var protectionDomain: String {
     get {_protectionDomain ?? String()}
     set {_protectionDomain = newValue}
@@ -8974,6 +9972,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `protectionDomain`. Subsequent reads from it will return its default value.
   public mutating func clearProtectionDomain() {self._protectionDomain = nil}
 
+  /// Name of the storage pool.
   public var storagePool: String {
     get {_storagePool ?? String()}
     set {_storagePool = newValue}
@@ -8983,6 +9982,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `storagePool`. Subsequent reads from it will return its default value.
   public mutating func clearStoragePool() {self._storagePool = nil}
 
+  /// Whether storage is thick or thin.
   public var storageMode: String {
     get {_storageMode ?? String()}
     set {_storageMode = newValue}
@@ -8992,6 +9992,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `storageMode`. Subsequent reads from it will return its default value.
   public mutating func clearStorageMode() {self._storageMode = nil}
 
+  /// Name of the volume.
   public var volumeName: String {
     get {_volumeName ?? String()}
     set {_volumeName = newValue}
@@ -9001,6 +10002,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `volumeName`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeName() {self._volumeName = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -9010,6 +10012,7 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -9035,11 +10038,13 @@ public nonisolated struct ScaleIOVolumeSource: Sendable {
   fileprivate var _readOnly: Bool? = nil
 }
 
+/// Which objects a quota counts.
 public nonisolated struct ScopeSelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Requirements about labels, all of which must hold.
   public var matchExpressions: [ScopedResourceSelectorRequirement] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -9047,11 +10052,13 @@ public nonisolated struct ScopeSelector: Sendable {
   public init() {}
 }
 
+/// A requirement about a quota's scope.
 public nonisolated struct ScopedResourceSelectorRequirement: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the scope.
   public var scopeName: String {
     get {_scopeName ?? String()}
     set {_scopeName = newValue}
@@ -9061,6 +10068,7 @@ public nonisolated struct ScopedResourceSelectorRequirement: Sendable {
   /// Clears the value of `scopeName`. Subsequent reads from it will return its default value.
   public mutating func clearScopeName() {self._scopeName = nil}
 
+  /// How the values are compared.
   public var `operator`: String {
     get {_operator ?? String()}
     set {_operator = newValue}
@@ -9070,6 +10078,7 @@ public nonisolated struct ScopedResourceSelectorRequirement: Sendable {
   /// Clears the value of ``operator``. Subsequent reads from it will return its default value.
   public mutating func clearOperator() {self._operator = nil}
 
+  /// The values that are compared with.
   public var values: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -9080,11 +10089,13 @@ public nonisolated struct ScopedResourceSelectorRequirement: Sendable {
   fileprivate var _operator: String? = nil
 }
 
+/// Which system calls processes may make.
 public nonisolated struct SeccompProfile: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -9094,6 +10105,7 @@ public nonisolated struct SeccompProfile: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Path of a profile that is loaded on the node.
   public var localhostProfile: String {
     get {_localhostProfile ?? String()}
     set {_localhostProfile = newValue}
@@ -9111,11 +10123,13 @@ public nonisolated struct SeccompProfile: Sendable {
   fileprivate var _localhostProfile: String? = nil
 }
 
+/// Confidential data that pods read as files or variables.
 public nonisolated struct Secret: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -9125,6 +10139,7 @@ public nonisolated struct Secret: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Whether the data may not be changed any more.
   public var immutable: Bool {
     get {_immutable ?? false}
     set {_immutable = newValue}
@@ -9134,10 +10149,13 @@ public nonisolated struct Secret: Sendable {
   /// Clears the value of `immutable`. Subsequent reads from it will return its default value.
   public mutating func clearImmutable() {self._immutable = nil}
 
+  /// The content by key.
   public var data: Dictionary<String,Data> = [:]
 
+  /// Content as text; only for writing.
   public var stringData: Dictionary<String,String> = [:]
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -9156,11 +10174,13 @@ public nonisolated struct Secret: Sendable {
   fileprivate var _type: String? = nil
 }
 
+/// A secret whose keys become environment variables.
 public nonisolated struct SecretEnvSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Names an object of the same namespace.
   public var localObjectReference: LocalObjectReference {
     get {_localObjectReference ?? LocalObjectReference()}
     set {_localObjectReference = newValue}
@@ -9170,6 +10190,7 @@ public nonisolated struct SecretEnvSource: Sendable {
   /// Clears the value of `localObjectReference`. Subsequent reads from it will return its default value.
   public mutating func clearLocalObjectReference() {self._localObjectReference = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -9187,11 +10208,13 @@ public nonisolated struct SecretEnvSource: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// One key of a secret.
 public nonisolated struct SecretKeySelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Names an object of the same namespace.
   public var localObjectReference: LocalObjectReference {
     get {_localObjectReference ?? LocalObjectReference()}
     set {_localObjectReference = newValue}
@@ -9201,6 +10224,7 @@ public nonisolated struct SecretKeySelector: Sendable {
   /// Clears the value of `localObjectReference`. Subsequent reads from it will return its default value.
   public mutating func clearLocalObjectReference() {self._localObjectReference = nil}
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -9210,6 +10234,7 @@ public nonisolated struct SecretKeySelector: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -9228,11 +10253,13 @@ public nonisolated struct SecretKeySelector: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// A list of Secret objects.
 public nonisolated struct SecretList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -9242,6 +10269,7 @@ public nonisolated struct SecretList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Secret] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -9251,11 +10279,13 @@ public nonisolated struct SecretList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A secret as files of a projected volume.
 public nonisolated struct SecretProjection: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Names an object of the same namespace.
   public var localObjectReference: LocalObjectReference {
     get {_localObjectReference ?? LocalObjectReference()}
     set {_localObjectReference = newValue}
@@ -9265,8 +10295,10 @@ public nonisolated struct SecretProjection: Sendable {
   /// Clears the value of `localObjectReference`. Subsequent reads from it will return its default value.
   public mutating func clearLocalObjectReference() {self._localObjectReference = nil}
 
+  /// The members, in order.
   public var items: [KeyToPath] = []
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -9284,11 +10316,13 @@ public nonisolated struct SecretProjection: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// Names a secret of any namespace.
 public nonisolated struct SecretReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -9298,6 +10332,7 @@ public nonisolated struct SecretReference: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -9315,11 +10350,13 @@ public nonisolated struct SecretReference: Sendable {
   fileprivate var _namespace: String? = nil
 }
 
+/// A secret as files.
 public nonisolated struct SecretVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the secret that holds the data.
   public var secretName: String {
     get {_secretName ?? String()}
     set {_secretName = newValue}
@@ -9329,8 +10366,10 @@ public nonisolated struct SecretVolumeSource: Sendable {
   /// Clears the value of `secretName`. Subsequent reads from it will return its default value.
   public mutating func clearSecretName() {self._secretName = nil}
 
+  /// The members, in order.
   public var items: [KeyToPath] = []
 
+  /// Permission bits of the files unless said otherwise.
   public var defaultMode: Int32 {
     get {_defaultMode ?? 0}
     set {_defaultMode = newValue}
@@ -9340,6 +10379,7 @@ public nonisolated struct SecretVolumeSource: Sendable {
   /// Clears the value of `defaultMode`. Subsequent reads from it will return its default value.
   public mutating func clearDefaultMode() {self._defaultMode = nil}
 
+  /// Whether it may be missing.
   public var optional: Bool {
     get {_optional ?? false}
     set {_optional = newValue}
@@ -9358,11 +10398,13 @@ public nonisolated struct SecretVolumeSource: Sendable {
   fileprivate var _optional: Bool? = nil
 }
 
+/// Rights and identity of a container's processes.
 public nonisolated struct SecurityContext: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rights beyond those of an ordinary process.
   public var capabilities: Capabilities {
     get {_storage._capabilities ?? Capabilities()}
     set {_uniqueStorage()._capabilities = newValue}
@@ -9372,6 +10414,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `capabilities`. Subsequent reads from it will return its default value.
   public mutating func clearCapabilities() {_uniqueStorage()._capabilities = nil}
 
+  /// Whether the container may do all that root may.
   public var privileged: Bool {
     get {_storage._privileged ?? false}
     set {_uniqueStorage()._privileged = newValue}
@@ -9381,6 +10424,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `privileged`. Subsequent reads from it will return its default value.
   public mutating func clearPrivileged() {_uniqueStorage()._privileged = nil}
 
+  /// SELinux labels of the processes.
   public var seLinuxOptions: SELinuxOptions {
     get {_storage._seLinuxOptions ?? SELinuxOptions()}
     set {_uniqueStorage()._seLinuxOptions = newValue}
@@ -9390,6 +10434,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `seLinuxOptions`. Subsequent reads from it will return its default value.
   public mutating func clearSeLinuxOptions() {_uniqueStorage()._seLinuxOptions = nil}
 
+  /// What only Windows has.
   public var windowsOptions: WindowsSecurityContextOptions {
     get {_storage._windowsOptions ?? WindowsSecurityContextOptions()}
     set {_uniqueStorage()._windowsOptions = newValue}
@@ -9399,6 +10444,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `windowsOptions`. Subsequent reads from it will return its default value.
   public mutating func clearWindowsOptions() {_uniqueStorage()._windowsOptions = nil}
 
+  /// User that the processes run as.
   public var runAsUser: Int64 {
     get {_storage._runAsUser ?? 0}
     set {_uniqueStorage()._runAsUser = newValue}
@@ -9408,6 +10454,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsUser`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsUser() {_uniqueStorage()._runAsUser = nil}
 
+  /// Group that the processes run as.
   public var runAsGroup: Int64 {
     get {_storage._runAsGroup ?? 0}
     set {_uniqueStorage()._runAsGroup = newValue}
@@ -9417,6 +10464,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsGroup`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsGroup() {_uniqueStorage()._runAsGroup = nil}
 
+  /// Whether running as root is refused.
   public var runAsNonRoot: Bool {
     get {_storage._runAsNonRoot ?? false}
     set {_uniqueStorage()._runAsNonRoot = newValue}
@@ -9426,6 +10474,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsNonRoot`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsNonRoot() {_uniqueStorage()._runAsNonRoot = nil}
 
+  /// Whether the root file system is read-only.
   public var readOnlyRootFilesystem: Bool {
     get {_storage._readOnlyRootFilesystem ?? false}
     set {_uniqueStorage()._readOnlyRootFilesystem = newValue}
@@ -9435,6 +10484,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `readOnlyRootFilesystem`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnlyRootFilesystem() {_uniqueStorage()._readOnlyRootFilesystem = nil}
 
+  /// Whether a process may get more rights than its parent.
   public var allowPrivilegeEscalation: Bool {
     get {_storage._allowPrivilegeEscalation ?? false}
     set {_uniqueStorage()._allowPrivilegeEscalation = newValue}
@@ -9444,6 +10494,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `allowPrivilegeEscalation`. Subsequent reads from it will return its default value.
   public mutating func clearAllowPrivilegeEscalation() {_uniqueStorage()._allowPrivilegeEscalation = nil}
 
+  /// How much of /proc is hidden.
   public var procMount: String {
     get {_storage._procMount ?? String()}
     set {_uniqueStorage()._procMount = newValue}
@@ -9453,6 +10504,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `procMount`. Subsequent reads from it will return its default value.
   public mutating func clearProcMount() {_uniqueStorage()._procMount = nil}
 
+  /// Which system calls are allowed.
   public var seccompProfile: SeccompProfile {
     get {_storage._seccompProfile ?? SeccompProfile()}
     set {_uniqueStorage()._seccompProfile = newValue}
@@ -9462,6 +10514,7 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   /// Clears the value of `seccompProfile`. Subsequent reads from it will return its default value.
   public mutating func clearSeccompProfile() {_uniqueStorage()._seccompProfile = nil}
 
+  /// AppArmor profile of the processes.
   public var appArmorProfile: AppArmorProfile {
     get {_storage._appArmorProfile ?? AppArmorProfile()}
     set {_uniqueStorage()._appArmorProfile = newValue}
@@ -9478,11 +10531,13 @@ public nonisolated struct SecurityContext: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A reference as it is written into an annotation.
 public nonisolated struct SerializedReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Reference of the image or artifact.
   public var reference: ObjectReference {
     get {_reference ?? ObjectReference()}
     set {_reference = newValue}
@@ -9499,11 +10554,13 @@ public nonisolated struct SerializedReference: Sendable {
   fileprivate var _reference: ObjectReference? = nil
 }
 
+/// A name and address for a set of pods.
 public nonisolated struct Service: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -9513,6 +10570,7 @@ public nonisolated struct Service: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: ServiceSpec {
     get {_spec ?? ServiceSpec()}
     set {_spec = newValue}
@@ -9522,6 +10580,7 @@ public nonisolated struct Service: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: ServiceStatus {
     get {_status ?? ServiceStatus()}
     set {_status = newValue}
@@ -9540,11 +10599,13 @@ public nonisolated struct Service: Sendable {
   fileprivate var _status: ServiceStatus? = nil
 }
 
+/// The identity of processes in pods.
 public nonisolated struct ServiceAccount: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -9554,10 +10615,13 @@ public nonisolated struct ServiceAccount: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Secrets that belong to it.
   public var secrets: [ObjectReference] = []
 
+  /// Secrets with credentials for registries.
   public var imagePullSecrets: [LocalObjectReference] = []
 
+  /// Whether containers get a token of the service account.
   public var automountServiceAccountToken: Bool {
     get {_automountServiceAccountToken ?? false}
     set {_automountServiceAccountToken = newValue}
@@ -9575,11 +10639,13 @@ public nonisolated struct ServiceAccount: Sendable {
   fileprivate var _automountServiceAccountToken: Bool? = nil
 }
 
+/// A list of ServiceAccount objects.
 public nonisolated struct ServiceAccountList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -9589,6 +10655,7 @@ public nonisolated struct ServiceAccountList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ServiceAccount] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -9598,11 +10665,13 @@ public nonisolated struct ServiceAccountList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A token of the service account as a file of a projected volume.
 public nonisolated struct ServiceAccountTokenProjection: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whom the token is for.
   public var audience: String {
     get {_audience ?? String()}
     set {_audience = newValue}
@@ -9612,6 +10681,7 @@ public nonisolated struct ServiceAccountTokenProjection: Sendable {
   /// Clears the value of `audience`. Subsequent reads from it will return its default value.
   public mutating func clearAudience() {self._audience = nil}
 
+  /// Lifetime in seconds.
   public var expirationSeconds: Int64 {
     get {_expirationSeconds ?? 0}
     set {_expirationSeconds = newValue}
@@ -9621,6 +10691,7 @@ public nonisolated struct ServiceAccountTokenProjection: Sendable {
   /// Clears the value of `expirationSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearExpirationSeconds() {self._expirationSeconds = nil}
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -9639,11 +10710,13 @@ public nonisolated struct ServiceAccountTokenProjection: Sendable {
   fileprivate var _path: String? = nil
 }
 
+/// A list of Service objects.
 public nonisolated struct ServiceList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -9653,6 +10726,7 @@ public nonisolated struct ServiceList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Service] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -9662,11 +10736,13 @@ public nonisolated struct ServiceList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A port of a Service.
 public nonisolated struct ServicePort: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -9676,6 +10752,7 @@ public nonisolated struct ServicePort: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: String {
     get {_protocol ?? String()}
     set {_protocol = newValue}
@@ -9685,6 +10762,7 @@ public nonisolated struct ServicePort: Sendable {
   /// Clears the value of ``protocol``. Subsequent reads from it will return its default value.
   public mutating func clearProtocol() {self._protocol = nil}
 
+  /// Protocol of the application on the port.
   public var appProtocol: String {
     get {_appProtocol ?? String()}
     set {_appProtocol = newValue}
@@ -9694,6 +10772,7 @@ public nonisolated struct ServicePort: Sendable {
   /// Clears the value of `appProtocol`. Subsequent reads from it will return its default value.
   public mutating func clearAppProtocol() {self._appProtocol = nil}
 
+  /// Port number or name.
   public var port: Int32 {
     get {_port ?? 0}
     set {_port = newValue}
@@ -9703,6 +10782,7 @@ public nonisolated struct ServicePort: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// Port of the pods, by number or name.
   public var targetPort: KubeMeta.IntOrString {
     get {_targetPort ?? KubeMeta.IntOrString()}
     set {_targetPort = newValue}
@@ -9712,6 +10792,7 @@ public nonisolated struct ServicePort: Sendable {
   /// Clears the value of `targetPort`. Subsequent reads from it will return its default value.
   public mutating func clearTargetPort() {self._targetPort = nil}
 
+  /// Port that every node opens.
   public var nodePort: Int32 {
     get {_nodePort ?? 0}
     set {_nodePort = newValue}
@@ -9733,11 +10814,13 @@ public nonisolated struct ServicePort: Sendable {
   fileprivate var _nodePort: Int32? = nil
 }
 
+/// Options of a request to a Service through the API server.
 public nonisolated struct ServiceProxyOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -9754,21 +10837,25 @@ public nonisolated struct ServiceProxyOptions: Sendable {
   fileprivate var _path: String? = nil
 }
 
+/// What is wanted of a Service.
 public nonisolated struct ServiceSpec: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Ports that are opened or served.
   public var ports: [ServicePort] {
     get {_storage._ports}
     set {_uniqueStorage()._ports = newValue}
   }
 
+  /// Selects the objects that belong to it.
   public var selector: Dictionary<String,String> {
     get {_storage._selector}
     set {_uniqueStorage()._selector = newValue}
   }
 
+  /// Address inside the cluster; None for a headless Service.
   public var clusterIp: String {
     get {_storage._clusterIp ?? String()}
     set {_uniqueStorage()._clusterIp = newValue}
@@ -9778,11 +10865,13 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `clusterIp`. Subsequent reads from it will return its default value.
   public mutating func clearClusterIp() {_uniqueStorage()._clusterIp = nil}
 
+  /// Addresses inside the cluster, one a family.
   public var clusterIps: [String] {
     get {_storage._clusterIps}
     set {_uniqueStorage()._clusterIps = newValue}
   }
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_storage._type ?? String()}
     set {_uniqueStorage()._type = newValue}
@@ -9792,11 +10881,13 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {_uniqueStorage()._type = nil}
 
+  /// Further addresses that nodes accept traffic for.
   public var externalIps: [String] {
     get {_storage._externalIps}
     set {_uniqueStorage()._externalIps = newValue}
   }
 
+  /// Whether a client keeps its backend: None or ClientIP.
   public var sessionAffinity: String {
     get {_storage._sessionAffinity ?? String()}
     set {_uniqueStorage()._sessionAffinity = newValue}
@@ -9806,6 +10897,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `sessionAffinity`. Subsequent reads from it will return its default value.
   public mutating func clearSessionAffinity() {_uniqueStorage()._sessionAffinity = nil}
 
+  /// Address that the load balancer should get.
   public var loadBalancerIp: String {
     get {_storage._loadBalancerIp ?? String()}
     set {_uniqueStorage()._loadBalancerIp = newValue}
@@ -9815,11 +10907,13 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `loadBalancerIp`. Subsequent reads from it will return its default value.
   public mutating func clearLoadBalancerIp() {_uniqueStorage()._loadBalancerIp = nil}
 
+  /// Ranges that may use the load balancer.
   public var loadBalancerSourceRanges: [String] {
     get {_storage._loadBalancerSourceRanges}
     set {_uniqueStorage()._loadBalancerSourceRanges = newValue}
   }
 
+  /// Name outside the cluster that is answered.
   public var externalName: String {
     get {_storage._externalName ?? String()}
     set {_uniqueStorage()._externalName = newValue}
@@ -9829,6 +10923,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `externalName`. Subsequent reads from it will return its default value.
   public mutating func clearExternalName() {_uniqueStorage()._externalName = nil}
 
+  /// Cluster, or Local to keep outside traffic on the node.
   public var externalTrafficPolicy: String {
     get {_storage._externalTrafficPolicy ?? String()}
     set {_uniqueStorage()._externalTrafficPolicy = newValue}
@@ -9838,6 +10933,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `externalTrafficPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearExternalTrafficPolicy() {_uniqueStorage()._externalTrafficPolicy = nil}
 
+  /// Port at which a node says whether it has backends.
   public var healthCheckNodePort: Int32 {
     get {_storage._healthCheckNodePort ?? 0}
     set {_uniqueStorage()._healthCheckNodePort = newValue}
@@ -9847,6 +10943,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `healthCheckNodePort`. Subsequent reads from it will return its default value.
   public mutating func clearHealthCheckNodePort() {_uniqueStorage()._healthCheckNodePort = nil}
 
+  /// Whether what is not ready is published too.
   public var publishNotReadyAddresses: Bool {
     get {_storage._publishNotReadyAddresses ?? false}
     set {_uniqueStorage()._publishNotReadyAddresses = newValue}
@@ -9856,6 +10953,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `publishNotReadyAddresses`. Subsequent reads from it will return its default value.
   public mutating func clearPublishNotReadyAddresses() {_uniqueStorage()._publishNotReadyAddresses = nil}
 
+  /// Settings of the session affinity.
   public var sessionAffinityConfig: SessionAffinityConfig {
     get {_storage._sessionAffinityConfig ?? SessionAffinityConfig()}
     set {_uniqueStorage()._sessionAffinityConfig = newValue}
@@ -9865,11 +10963,13 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `sessionAffinityConfig`. Subsequent reads from it will return its default value.
   public mutating func clearSessionAffinityConfig() {_uniqueStorage()._sessionAffinityConfig = nil}
 
+  /// IPv4 and IPv6, in order of preference.
   public var ipFamilies: [String] {
     get {_storage._ipFamilies}
     set {_uniqueStorage()._ipFamilies = newValue}
   }
 
+  /// Whether one or two families are wanted.
   public var ipFamilyPolicy: String {
     get {_storage._ipFamilyPolicy ?? String()}
     set {_uniqueStorage()._ipFamilyPolicy = newValue}
@@ -9879,6 +10979,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `ipFamilyPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearIpFamilyPolicy() {_uniqueStorage()._ipFamilyPolicy = nil}
 
+  /// Whether a load balancer gets node ports.
   public var allocateLoadBalancerNodePorts: Bool {
     get {_storage._allocateLoadBalancerNodePorts ?? false}
     set {_uniqueStorage()._allocateLoadBalancerNodePorts = newValue}
@@ -9888,6 +10989,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `allocateLoadBalancerNodePorts`. Subsequent reads from it will return its default value.
   public mutating func clearAllocateLoadBalancerNodePorts() {_uniqueStorage()._allocateLoadBalancerNodePorts = nil}
 
+  /// Which load balancer serves it.
   public var loadBalancerClass: String {
     get {_storage._loadBalancerClass ?? String()}
     set {_uniqueStorage()._loadBalancerClass = newValue}
@@ -9897,6 +10999,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `loadBalancerClass`. Subsequent reads from it will return its default value.
   public mutating func clearLoadBalancerClass() {_uniqueStorage()._loadBalancerClass = nil}
 
+  /// Cluster, or Local to keep inside traffic on the node.
   public var internalTrafficPolicy: String {
     get {_storage._internalTrafficPolicy ?? String()}
     set {_uniqueStorage()._internalTrafficPolicy = newValue}
@@ -9906,6 +11009,7 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   /// Clears the value of `internalTrafficPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearInternalTrafficPolicy() {_uniqueStorage()._internalTrafficPolicy = nil}
 
+  /// Which backends are preferred.
   public var trafficDistribution: String {
     get {_storage._trafficDistribution ?? String()}
     set {_uniqueStorage()._trafficDistribution = newValue}
@@ -9922,11 +11026,13 @@ public nonisolated struct ServiceSpec: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What was last observed of a Service.
 public nonisolated struct ServiceStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// State of the load balancer.
   public var loadBalancer: LoadBalancerStatus {
     get {_loadBalancer ?? LoadBalancerStatus()}
     set {_loadBalancer = newValue}
@@ -9936,6 +11042,7 @@ public nonisolated struct ServiceStatus: Sendable {
   /// Clears the value of `loadBalancer`. Subsequent reads from it will return its default value.
   public mutating func clearLoadBalancer() {self._loadBalancer = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [KubeMeta.MetaCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -9945,11 +11052,13 @@ public nonisolated struct ServiceStatus: Sendable {
   fileprivate var _loadBalancer: LoadBalancerStatus? = nil
 }
 
+/// Settings of session affinity.
 public nonisolated struct SessionAffinityConfig: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Settings of affinity by client address.
   public var clientIp: ClientIPConfig {
     get {_clientIp ?? ClientIPConfig()}
     set {_clientIp = newValue}
@@ -9966,11 +11075,13 @@ public nonisolated struct SessionAffinityConfig: Sendable {
   fileprivate var _clientIp: ClientIPConfig? = nil
 }
 
+/// Time to wait.
 public nonisolated struct SleepAction: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Number of seconds.
   public var seconds: Int64 {
     get {_seconds ?? 0}
     set {_seconds = newValue}
@@ -9987,11 +11098,13 @@ public nonisolated struct SleepAction: Sendable {
   fileprivate var _seconds: Int64? = nil
 }
 
+/// A StorageOS volume as a persistent volume; no longer served.
 public nonisolated struct StorageOSPersistentVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the volume.
   public var volumeName: String {
     get {_volumeName ?? String()}
     set {_volumeName = newValue}
@@ -10001,6 +11114,7 @@ public nonisolated struct StorageOSPersistentVolumeSource: Sendable {
   /// Clears the value of `volumeName`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeName() {self._volumeName = nil}
 
+  /// Namespace of the volume.
   public var volumeNamespace: String {
     get {_volumeNamespace ?? String()}
     set {_volumeNamespace = newValue}
@@ -10010,6 +11124,7 @@ public nonisolated struct StorageOSPersistentVolumeSource: Sendable {
   /// Clears the value of `volumeNamespace`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeNamespace() {self._volumeNamespace = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -10019,6 +11134,7 @@ public nonisolated struct StorageOSPersistentVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -10028,6 +11144,7 @@ public nonisolated struct StorageOSPersistentVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: ObjectReference {
     get {_secretRef ?? ObjectReference()}
     set {_secretRef = newValue}
@@ -10048,11 +11165,13 @@ public nonisolated struct StorageOSPersistentVolumeSource: Sendable {
   fileprivate var _secretRef: ObjectReference? = nil
 }
 
+/// A StorageOS volume in a pod; no longer served.
 public nonisolated struct StorageOSVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the volume.
   public var volumeName: String {
     get {_volumeName ?? String()}
     set {_volumeName = newValue}
@@ -10062,6 +11181,7 @@ public nonisolated struct StorageOSVolumeSource: Sendable {
   /// Clears the value of `volumeName`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeName() {self._volumeName = nil}
 
+  /// Namespace of the volume.
   public var volumeNamespace: String {
     get {_volumeNamespace ?? String()}
     set {_volumeNamespace = newValue}
@@ -10071,6 +11191,7 @@ public nonisolated struct StorageOSVolumeSource: Sendable {
   /// Clears the value of `volumeNamespace`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeNamespace() {self._volumeNamespace = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -10080,6 +11201,7 @@ public nonisolated struct StorageOSVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -10089,6 +11211,7 @@ public nonisolated struct StorageOSVolumeSource: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Secret that holds the credentials.
   public var secretRef: LocalObjectReference {
     get {_secretRef ?? LocalObjectReference()}
     set {_secretRef = newValue}
@@ -10109,11 +11232,13 @@ public nonisolated struct StorageOSVolumeSource: Sendable {
   fileprivate var _secretRef: LocalObjectReference? = nil
 }
 
+/// A kernel setting.
 public nonisolated struct Sysctl: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -10123,6 +11248,7 @@ public nonisolated struct Sysctl: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Value as text or number.
   public var value: String {
     get {_value ?? String()}
     set {_value = newValue}
@@ -10140,11 +11266,13 @@ public nonisolated struct Sysctl: Sendable {
   fileprivate var _value: String? = nil
 }
 
+/// A TCP connection to open.
 public nonisolated struct TCPSocketAction: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Port number or name.
   public var port: KubeMeta.IntOrString {
     get {_port ?? KubeMeta.IntOrString()}
     set {_port = newValue}
@@ -10154,6 +11282,7 @@ public nonisolated struct TCPSocketAction: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// Host name or address.
   public var host: String {
     get {_host ?? String()}
     set {_host = newValue}
@@ -10171,11 +11300,13 @@ public nonisolated struct TCPSocketAction: Sendable {
   fileprivate var _host: String? = nil
 }
 
+/// A mark that keeps pods away from a node.
 public nonisolated struct Taint: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -10185,6 +11316,7 @@ public nonisolated struct Taint: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// Value as text or number.
   public var value: String {
     get {_value ?? String()}
     set {_value = newValue}
@@ -10194,6 +11326,7 @@ public nonisolated struct Taint: Sendable {
   /// Clears the value of `value`. Subsequent reads from it will return its default value.
   public mutating func clearValue() {self._value = nil}
 
+  /// What the taint does to pods that do not tolerate it.
   public var effect: String {
     get {_effect ?? String()}
     set {_effect = newValue}
@@ -10203,6 +11336,7 @@ public nonisolated struct Taint: Sendable {
   /// Clears the value of `effect`. Subsequent reads from it will return its default value.
   public mutating func clearEffect() {self._effect = nil}
 
+  /// When the taint was added.
   public var timeAdded: KubeMeta.MetaTime {
     get {_timeAdded ?? KubeMeta.MetaTime()}
     set {_timeAdded = newValue}
@@ -10222,11 +11356,13 @@ public nonisolated struct Taint: Sendable {
   fileprivate var _timeAdded: KubeMeta.MetaTime? = nil
 }
 
+/// A taint that does not keep a pod away.
 public nonisolated struct Toleration: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -10236,6 +11372,7 @@ public nonisolated struct Toleration: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// How the values are compared.
   public var `operator`: String {
     get {_operator ?? String()}
     set {_operator = newValue}
@@ -10245,6 +11382,7 @@ public nonisolated struct Toleration: Sendable {
   /// Clears the value of ``operator``. Subsequent reads from it will return its default value.
   public mutating func clearOperator() {self._operator = nil}
 
+  /// Value as text or number.
   public var value: String {
     get {_value ?? String()}
     set {_value = newValue}
@@ -10254,6 +11392,7 @@ public nonisolated struct Toleration: Sendable {
   /// Clears the value of `value`. Subsequent reads from it will return its default value.
   public mutating func clearValue() {self._value = nil}
 
+  /// What the taint does to pods that do not tolerate it.
   public var effect: String {
     get {_effect ?? String()}
     set {_effect = newValue}
@@ -10263,6 +11402,7 @@ public nonisolated struct Toleration: Sendable {
   /// Clears the value of `effect`. Subsequent reads from it will return its default value.
   public mutating func clearEffect() {self._effect = nil}
 
+  /// How long the taint is tolerated.
   public var tolerationSeconds: Int64 {
     get {_tolerationSeconds ?? 0}
     set {_tolerationSeconds = newValue}
@@ -10283,11 +11423,13 @@ public nonisolated struct Toleration: Sendable {
   fileprivate var _tolerationSeconds: Int64? = nil
 }
 
+/// A requirement about where a volume is.
 public nonisolated struct TopologySelectorLabelRequirement: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -10297,6 +11439,7 @@ public nonisolated struct TopologySelectorLabelRequirement: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// The values that are compared with.
   public var values: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -10306,11 +11449,13 @@ public nonisolated struct TopologySelectorLabelRequirement: Sendable {
   fileprivate var _key: String? = nil
 }
 
+/// Where volumes may be.
 public nonisolated struct TopologySelectorTerm: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Requirements about labels.
   public var matchLabelExpressions: [TopologySelectorLabelRequirement] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -10318,11 +11463,13 @@ public nonisolated struct TopologySelectorTerm: Sendable {
   public init() {}
 }
 
+/// How pods are spread over places.
 public nonisolated struct TopologySpreadConstraint: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Largest difference between two places.
   public var maxSkew: Int32 {
     get {_maxSkew ?? 0}
     set {_maxSkew = newValue}
@@ -10332,6 +11479,7 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   /// Clears the value of `maxSkew`. Subsequent reads from it will return its default value.
   public mutating func clearMaxSkew() {self._maxSkew = nil}
 
+  /// Node label whose value says what is one place.
   public var topologyKey: String {
     get {_topologyKey ?? String()}
     set {_topologyKey = newValue}
@@ -10341,6 +11489,7 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   /// Clears the value of `topologyKey`. Subsequent reads from it will return its default value.
   public mutating func clearTopologyKey() {self._topologyKey = nil}
 
+  /// What is done when the rule cannot hold.
   public var whenUnsatisfiable: String {
     get {_whenUnsatisfiable ?? String()}
     set {_whenUnsatisfiable = newValue}
@@ -10350,6 +11499,7 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   /// Clears the value of `whenUnsatisfiable`. Subsequent reads from it will return its default value.
   public mutating func clearWhenUnsatisfiable() {self._whenUnsatisfiable = nil}
 
+  /// Selects objects by their labels.
   public var labelSelector: KubeMeta.MetaLabelSelector {
     get {_labelSelector ?? KubeMeta.MetaLabelSelector()}
     set {_labelSelector = newValue}
@@ -10359,6 +11509,7 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   /// Clears the value of `labelSelector`. Subsequent reads from it will return its default value.
   public mutating func clearLabelSelector() {self._labelSelector = nil}
 
+  /// Fewest places that must count.
   public var minDomains: Int32 {
     get {_minDomains ?? 0}
     set {_minDomains = newValue}
@@ -10368,6 +11519,7 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   /// Clears the value of `minDomains`. Subsequent reads from it will return its default value.
   public mutating func clearMinDomains() {self._minDomains = nil}
 
+  /// Whether nodes that do not fit are counted.
   public var nodeAffinityPolicy: String {
     get {_nodeAffinityPolicy ?? String()}
     set {_nodeAffinityPolicy = newValue}
@@ -10377,6 +11529,7 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   /// Clears the value of `nodeAffinityPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearNodeAffinityPolicy() {self._nodeAffinityPolicy = nil}
 
+  /// Whether tainted nodes are counted.
   public var nodeTaintsPolicy: String {
     get {_nodeTaintsPolicy ?? String()}
     set {_nodeTaintsPolicy = newValue}
@@ -10386,6 +11539,7 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   /// Clears the value of `nodeTaintsPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearNodeTaintsPolicy() {self._nodeTaintsPolicy = nil}
 
+  /// Label keys whose value of the new pod is looked for.
   public var matchLabelKeys: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -10401,11 +11555,13 @@ public nonisolated struct TopologySpreadConstraint: Sendable {
   fileprivate var _nodeTaintsPolicy: String? = nil
 }
 
+/// Names an object of the same namespace and any kind.
 public nonisolated struct TypedLocalObjectReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group of what is meant.
   public var apiGroup: String {
     get {_apiGroup ?? String()}
     set {_apiGroup = newValue}
@@ -10415,6 +11571,7 @@ public nonisolated struct TypedLocalObjectReference: Sendable {
   /// Clears the value of `apiGroup`. Subsequent reads from it will return its default value.
   public mutating func clearApiGroup() {self._apiGroup = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -10424,6 +11581,7 @@ public nonisolated struct TypedLocalObjectReference: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -10442,11 +11600,13 @@ public nonisolated struct TypedLocalObjectReference: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// Names an object of any kind and namespace.
 public nonisolated struct TypedObjectReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group of what is meant.
   public var apiGroup: String {
     get {_apiGroup ?? String()}
     set {_apiGroup = newValue}
@@ -10456,6 +11616,7 @@ public nonisolated struct TypedObjectReference: Sendable {
   /// Clears the value of `apiGroup`. Subsequent reads from it will return its default value.
   public mutating func clearApiGroup() {self._apiGroup = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -10465,6 +11626,7 @@ public nonisolated struct TypedObjectReference: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -10474,6 +11636,7 @@ public nonisolated struct TypedObjectReference: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -10493,11 +11656,13 @@ public nonisolated struct TypedObjectReference: Sendable {
   fileprivate var _namespace: String? = nil
 }
 
+/// Files that the containers of a pod can mount.
 public nonisolated struct Volume: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -10507,6 +11672,7 @@ public nonisolated struct Volume: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Where the content is; exactly one kind.
   public var volumeSource: VolumeSource {
     get {_volumeSource ?? VolumeSource()}
     set {_volumeSource = newValue}
@@ -10524,11 +11690,13 @@ public nonisolated struct Volume: Sendable {
   fileprivate var _volumeSource: VolumeSource? = nil
 }
 
+/// A block device that a container sees.
 public nonisolated struct VolumeDevice: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -10538,6 +11706,7 @@ public nonisolated struct VolumeDevice: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Path of the device on the node or in the container.
   public var devicePath: String {
     get {_devicePath ?? String()}
     set {_devicePath = newValue}
@@ -10555,11 +11724,13 @@ public nonisolated struct VolumeDevice: Sendable {
   fileprivate var _devicePath: String? = nil
 }
 
+/// Where a container sees a volume.
 public nonisolated struct VolumeMount: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -10569,6 +11740,7 @@ public nonisolated struct VolumeMount: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -10578,6 +11750,7 @@ public nonisolated struct VolumeMount: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Whether mounts below are read-only too.
   public var recursiveReadOnly: String {
     get {_recursiveReadOnly ?? String()}
     set {_recursiveReadOnly = newValue}
@@ -10587,6 +11760,7 @@ public nonisolated struct VolumeMount: Sendable {
   /// Clears the value of `recursiveReadOnly`. Subsequent reads from it will return its default value.
   public mutating func clearRecursiveReadOnly() {self._recursiveReadOnly = nil}
 
+  /// Path in the container.
   public var mountPath: String {
     get {_mountPath ?? String()}
     set {_mountPath = newValue}
@@ -10596,6 +11770,7 @@ public nonisolated struct VolumeMount: Sendable {
   /// Clears the value of `mountPath`. Subsequent reads from it will return its default value.
   public mutating func clearMountPath() {self._mountPath = nil}
 
+  /// Path in the volume that is mounted.
   public var subPath: String {
     get {_subPath ?? String()}
     set {_subPath = newValue}
@@ -10605,6 +11780,7 @@ public nonisolated struct VolumeMount: Sendable {
   /// Clears the value of `subPath`. Subsequent reads from it will return its default value.
   public mutating func clearSubPath() {self._subPath = nil}
 
+  /// Whether later mounts are seen across.
   public var mountPropagation: String {
     get {_mountPropagation ?? String()}
     set {_mountPropagation = newValue}
@@ -10614,6 +11790,7 @@ public nonisolated struct VolumeMount: Sendable {
   /// Clears the value of `mountPropagation`. Subsequent reads from it will return its default value.
   public mutating func clearMountPropagation() {self._mountPropagation = nil}
 
+  /// Path in the volume, with variables.
   public var subPathExpr: String {
     get {_subPathExpr ?? String()}
     set {_subPathExpr = newValue}
@@ -10636,11 +11813,13 @@ public nonisolated struct VolumeMount: Sendable {
   fileprivate var _subPathExpr: String? = nil
 }
 
+/// How a volume is mounted.
 public nonisolated struct VolumeMountStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -10650,6 +11829,7 @@ public nonisolated struct VolumeMountStatus: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Path in the container.
   public var mountPath: String {
     get {_mountPath ?? String()}
     set {_mountPath = newValue}
@@ -10659,6 +11839,7 @@ public nonisolated struct VolumeMountStatus: Sendable {
   /// Clears the value of `mountPath`. Subsequent reads from it will return its default value.
   public mutating func clearMountPath() {self._mountPath = nil}
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool {
     get {_readOnly ?? false}
     set {_readOnly = newValue}
@@ -10668,6 +11849,7 @@ public nonisolated struct VolumeMountStatus: Sendable {
   /// Clears the value of `readOnly`. Subsequent reads from it will return its default value.
   public mutating func clearReadOnly() {self._readOnly = nil}
 
+  /// Whether mounts below are read-only too.
   public var recursiveReadOnly: String {
     get {_recursiveReadOnly ?? String()}
     set {_recursiveReadOnly = newValue}
@@ -10677,6 +11859,7 @@ public nonisolated struct VolumeMountStatus: Sendable {
   /// Clears the value of `recursiveReadOnly`. Subsequent reads from it will return its default value.
   public mutating func clearRecursiveReadOnly() {self._recursiveReadOnly = nil}
 
+  /// State of the volume.
   public var volumeStatus: VolumeStatus {
     get {_volumeStatus ?? VolumeStatus()}
     set {_volumeStatus = newValue}
@@ -10697,11 +11880,13 @@ public nonisolated struct VolumeMountStatus: Sendable {
   fileprivate var _volumeStatus: VolumeStatus? = nil
 }
 
+/// The nodes that a volume can be used on.
 public nonisolated struct VolumeNodeAffinity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it must be there or hold.
   public var required: NodeSelector {
     get {_required ?? NodeSelector()}
     set {_required = newValue}
@@ -10718,11 +11903,13 @@ public nonisolated struct VolumeNodeAffinity: Sendable {
   fileprivate var _required: NodeSelector? = nil
 }
 
+/// One source of a projected volume: exactly one kind is set.
 public nonisolated struct VolumeProjection: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Secret that is meant.
   public var secret: SecretProjection {
     get {_storage._secret ?? SecretProjection()}
     set {_uniqueStorage()._secret = newValue}
@@ -10732,6 +11919,7 @@ public nonisolated struct VolumeProjection: @unchecked Sendable {
   /// Clears the value of `secret`. Subsequent reads from it will return its default value.
   public mutating func clearSecret() {_uniqueStorage()._secret = nil}
 
+  /// Fields of the pod as files.
   public var downwardApi: DownwardAPIProjection {
     get {_storage._downwardApi ?? DownwardAPIProjection()}
     set {_uniqueStorage()._downwardApi = newValue}
@@ -10741,6 +11929,7 @@ public nonisolated struct VolumeProjection: @unchecked Sendable {
   /// Clears the value of `downwardApi`. Subsequent reads from it will return its default value.
   public mutating func clearDownwardApi() {_uniqueStorage()._downwardApi = nil}
 
+  /// Config map that is meant.
   public var configMap: ConfigMapProjection {
     get {_storage._configMap ?? ConfigMapProjection()}
     set {_uniqueStorage()._configMap = newValue}
@@ -10750,6 +11939,7 @@ public nonisolated struct VolumeProjection: @unchecked Sendable {
   /// Clears the value of `configMap`. Subsequent reads from it will return its default value.
   public mutating func clearConfigMap() {_uniqueStorage()._configMap = nil}
 
+  /// Token of the pod's service account as a file.
   public var serviceAccountToken: ServiceAccountTokenProjection {
     get {_storage._serviceAccountToken ?? ServiceAccountTokenProjection()}
     set {_uniqueStorage()._serviceAccountToken = newValue}
@@ -10759,6 +11949,7 @@ public nonisolated struct VolumeProjection: @unchecked Sendable {
   /// Clears the value of `serviceAccountToken`. Subsequent reads from it will return its default value.
   public mutating func clearServiceAccountToken() {_uniqueStorage()._serviceAccountToken = nil}
 
+  /// Trust anchors as a file.
   public var clusterTrustBundle: ClusterTrustBundleProjection {
     get {_storage._clusterTrustBundle ?? ClusterTrustBundleProjection()}
     set {_uniqueStorage()._clusterTrustBundle = newValue}
@@ -10768,6 +11959,7 @@ public nonisolated struct VolumeProjection: @unchecked Sendable {
   /// Clears the value of `clusterTrustBundle`. Subsequent reads from it will return its default value.
   public mutating func clearClusterTrustBundle() {_uniqueStorage()._clusterTrustBundle = nil}
 
+  /// Certificate of the pod as files.
   public var podCertificate: PodCertificateProjection {
     get {_storage._podCertificate ?? PodCertificateProjection()}
     set {_uniqueStorage()._podCertificate = newValue}
@@ -10784,13 +11976,16 @@ public nonisolated struct VolumeProjection: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// The size that a claim asks for and may have.
 public nonisolated struct VolumeResourceRequirements: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The most that may be used.
   public var limits: Dictionary<String,KubeMeta.Quantity> = [:]
 
+  /// The least that is set aside, or the requests that are meant.
   public var requests: Dictionary<String,KubeMeta.Quantity> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -10798,11 +11993,13 @@ public nonisolated struct VolumeResourceRequirements: Sendable {
   public init() {}
 }
 
+/// Where a volume's files are: exactly one kind is set.
 public nonisolated struct VolumeSource: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// File or directory of the node.
   public var hostPath: HostPathVolumeSource {
     get {_storage._hostPath ?? HostPathVolumeSource()}
     set {_uniqueStorage()._hostPath = newValue}
@@ -10812,6 +12009,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `hostPath`. Subsequent reads from it will return its default value.
   public mutating func clearHostPath() {_uniqueStorage()._hostPath = nil}
 
+  /// Directory that lives as long as the pod.
   public var emptyDir: EmptyDirVolumeSource {
     get {_storage._emptyDir ?? EmptyDirVolumeSource()}
     set {_uniqueStorage()._emptyDir = newValue}
@@ -10821,6 +12019,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `emptyDir`. Subsequent reads from it will return its default value.
   public mutating func clearEmptyDir() {_uniqueStorage()._emptyDir = nil}
 
+  /// Disk of Google Compute Engine; served by its CSI driver.
   public var gcePersistentDisk: GCEPersistentDiskVolumeSource {
     get {_storage._gcePersistentDisk ?? GCEPersistentDiskVolumeSource()}
     set {_uniqueStorage()._gcePersistentDisk = newValue}
@@ -10830,6 +12029,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `gcePersistentDisk`. Subsequent reads from it will return its default value.
   public mutating func clearGcePersistentDisk() {_uniqueStorage()._gcePersistentDisk = nil}
 
+  /// Disk of Amazon; served by its CSI driver.
   public var awsElasticBlockStore: AWSElasticBlockStoreVolumeSource {
     get {_storage._awsElasticBlockStore ?? AWSElasticBlockStoreVolumeSource()}
     set {_uniqueStorage()._awsElasticBlockStore = newValue}
@@ -10839,6 +12039,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `awsElasticBlockStore`. Subsequent reads from it will return its default value.
   public mutating func clearAwsElasticBlockStore() {_uniqueStorage()._awsElasticBlockStore = nil}
 
+  /// Checkout of a repository; no longer served.
   public var gitRepo: GitRepoVolumeSource {
     get {_storage._gitRepo ?? GitRepoVolumeSource()}
     set {_uniqueStorage()._gitRepo = newValue}
@@ -10848,6 +12049,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `gitRepo`. Subsequent reads from it will return its default value.
   public mutating func clearGitRepo() {_uniqueStorage()._gitRepo = nil}
 
+  /// Secret that is meant.
   public var secret: SecretVolumeSource {
     get {_storage._secret ?? SecretVolumeSource()}
     set {_uniqueStorage()._secret = newValue}
@@ -10857,6 +12059,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `secret`. Subsequent reads from it will return its default value.
   public mutating func clearSecret() {_uniqueStorage()._secret = nil}
 
+  /// NFS export.
   public var nfs: NFSVolumeSource {
     get {_storage._nfs ?? NFSVolumeSource()}
     set {_uniqueStorage()._nfs = newValue}
@@ -10866,6 +12069,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `nfs`. Subsequent reads from it will return its default value.
   public mutating func clearNfs() {_uniqueStorage()._nfs = nil}
 
+  /// iSCSI disk.
   public var iscsi: ISCSIVolumeSource {
     get {_storage._iscsi ?? ISCSIVolumeSource()}
     set {_uniqueStorage()._iscsi = newValue}
@@ -10875,6 +12079,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `iscsi`. Subsequent reads from it will return its default value.
   public mutating func clearIscsi() {_uniqueStorage()._iscsi = nil}
 
+  /// Gluster volume; no longer served.
   public var glusterfs: GlusterfsVolumeSource {
     get {_storage._glusterfs ?? GlusterfsVolumeSource()}
     set {_uniqueStorage()._glusterfs = newValue}
@@ -10884,6 +12089,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `glusterfs`. Subsequent reads from it will return its default value.
   public mutating func clearGlusterfs() {_uniqueStorage()._glusterfs = nil}
 
+  /// Claim of the same namespace.
   public var persistentVolumeClaim: PersistentVolumeClaimVolumeSource {
     get {_storage._persistentVolumeClaim ?? PersistentVolumeClaimVolumeSource()}
     set {_uniqueStorage()._persistentVolumeClaim = newValue}
@@ -10893,6 +12099,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `persistentVolumeClaim`. Subsequent reads from it will return its default value.
   public mutating func clearPersistentVolumeClaim() {_uniqueStorage()._persistentVolumeClaim = nil}
 
+  /// Ceph block device; no longer served.
   public var rbd: RBDVolumeSource {
     get {_storage._rbd ?? RBDVolumeSource()}
     set {_uniqueStorage()._rbd = newValue}
@@ -10902,6 +12109,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `rbd`. Subsequent reads from it will return its default value.
   public mutating func clearRbd() {_uniqueStorage()._rbd = nil}
 
+  /// Volume of a FlexVolume driver.
   public var flexVolume: FlexVolumeSource {
     get {_storage._flexVolume ?? FlexVolumeSource()}
     set {_uniqueStorage()._flexVolume = newValue}
@@ -10911,6 +12119,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `flexVolume`. Subsequent reads from it will return its default value.
   public mutating func clearFlexVolume() {_uniqueStorage()._flexVolume = nil}
 
+  /// Cinder volume; served by its CSI driver.
   public var cinder: CinderVolumeSource {
     get {_storage._cinder ?? CinderVolumeSource()}
     set {_uniqueStorage()._cinder = newValue}
@@ -10920,6 +12129,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `cinder`. Subsequent reads from it will return its default value.
   public mutating func clearCinder() {_uniqueStorage()._cinder = nil}
 
+  /// Ceph file system; no longer served.
   public var cephfs: CephFSVolumeSource {
     get {_storage._cephfs ?? CephFSVolumeSource()}
     set {_uniqueStorage()._cephfs = newValue}
@@ -10929,6 +12139,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `cephfs`. Subsequent reads from it will return its default value.
   public mutating func clearCephfs() {_uniqueStorage()._cephfs = nil}
 
+  /// Flocker volume; no longer served.
   public var flocker: FlockerVolumeSource {
     get {_storage._flocker ?? FlockerVolumeSource()}
     set {_uniqueStorage()._flocker = newValue}
@@ -10938,6 +12149,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `flocker`. Subsequent reads from it will return its default value.
   public mutating func clearFlocker() {_uniqueStorage()._flocker = nil}
 
+  /// Fields of the pod as files.
   public var downwardApi: DownwardAPIVolumeSource {
     get {_storage._downwardApi ?? DownwardAPIVolumeSource()}
     set {_uniqueStorage()._downwardApi = newValue}
@@ -10947,6 +12159,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `downwardApi`. Subsequent reads from it will return its default value.
   public mutating func clearDownwardApi() {_uniqueStorage()._downwardApi = nil}
 
+  /// Fibre Channel disk.
   public var fc: FCVolumeSource {
     get {_storage._fc ?? FCVolumeSource()}
     set {_uniqueStorage()._fc = newValue}
@@ -10956,6 +12169,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `fc`. Subsequent reads from it will return its default value.
   public mutating func clearFc() {_uniqueStorage()._fc = nil}
 
+  /// Azure file share; served by its CSI driver.
   public var azureFile: AzureFileVolumeSource {
     get {_storage._azureFile ?? AzureFileVolumeSource()}
     set {_uniqueStorage()._azureFile = newValue}
@@ -10965,6 +12179,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `azureFile`. Subsequent reads from it will return its default value.
   public mutating func clearAzureFile() {_uniqueStorage()._azureFile = nil}
 
+  /// Config map that is meant.
   public var configMap: ConfigMapVolumeSource {
     get {_storage._configMap ?? ConfigMapVolumeSource()}
     set {_uniqueStorage()._configMap = newValue}
@@ -10974,6 +12189,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `configMap`. Subsequent reads from it will return its default value.
   public mutating func clearConfigMap() {_uniqueStorage()._configMap = nil}
 
+  /// vSphere volume; served by its CSI driver.
   public var vsphereVolume: VsphereVirtualDiskVolumeSource {
     get {_storage._vsphereVolume ?? VsphereVirtualDiskVolumeSource()}
     set {_uniqueStorage()._vsphereVolume = newValue}
@@ -10983,6 +12199,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `vsphereVolume`. Subsequent reads from it will return its default value.
   public mutating func clearVsphereVolume() {_uniqueStorage()._vsphereVolume = nil}
 
+  /// Quobyte volume; no longer served.
   public var quobyte: QuobyteVolumeSource {
     get {_storage._quobyte ?? QuobyteVolumeSource()}
     set {_uniqueStorage()._quobyte = newValue}
@@ -10992,6 +12209,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `quobyte`. Subsequent reads from it will return its default value.
   public mutating func clearQuobyte() {_uniqueStorage()._quobyte = nil}
 
+  /// Azure disk; served by its CSI driver.
   public var azureDisk: AzureDiskVolumeSource {
     get {_storage._azureDisk ?? AzureDiskVolumeSource()}
     set {_uniqueStorage()._azureDisk = newValue}
@@ -11001,6 +12219,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `azureDisk`. Subsequent reads from it will return its default value.
   public mutating func clearAzureDisk() {_uniqueStorage()._azureDisk = nil}
 
+  /// Photon disk; no longer served.
   public var photonPersistentDisk: PhotonPersistentDiskVolumeSource {
     get {_storage._photonPersistentDisk ?? PhotonPersistentDiskVolumeSource()}
     set {_uniqueStorage()._photonPersistentDisk = newValue}
@@ -11010,6 +12229,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `photonPersistentDisk`. Subsequent reads from it will return its default value.
   public mutating func clearPhotonPersistentDisk() {_uniqueStorage()._photonPersistentDisk = nil}
 
+  /// Several sources in one directory.
   public var projected: ProjectedVolumeSource {
     get {_storage._projected ?? ProjectedVolumeSource()}
     set {_uniqueStorage()._projected = newValue}
@@ -11019,6 +12239,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `projected`. Subsequent reads from it will return its default value.
   public mutating func clearProjected() {_uniqueStorage()._projected = nil}
 
+  /// Portworx volume; served by its CSI driver.
   public var portworxVolume: PortworxVolumeSource {
     get {_storage._portworxVolume ?? PortworxVolumeSource()}
     set {_uniqueStorage()._portworxVolume = newValue}
@@ -11028,6 +12249,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `portworxVolume`. Subsequent reads from it will return its default value.
   public mutating func clearPortworxVolume() {_uniqueStorage()._portworxVolume = nil}
 
+  /// ScaleIO volume; no longer served.
   public var scaleIo: ScaleIOVolumeSource {
     get {_storage._scaleIo ?? ScaleIOVolumeSource()}
     set {_uniqueStorage()._scaleIo = newValue}
@@ -11037,6 +12259,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `scaleIo`. Subsequent reads from it will return its default value.
   public mutating func clearScaleIo() {_uniqueStorage()._scaleIo = nil}
 
+  /// StorageOS volume; no longer served.
   public var storageos: StorageOSVolumeSource {
     get {_storage._storageos ?? StorageOSVolumeSource()}
     set {_uniqueStorage()._storageos = newValue}
@@ -11046,6 +12269,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `storageos`. Subsequent reads from it will return its default value.
   public mutating func clearStorageos() {_uniqueStorage()._storageos = nil}
 
+  /// Volume of a CSI driver.
   public var csi: CSIVolumeSource {
     get {_storage._csi ?? CSIVolumeSource()}
     set {_uniqueStorage()._csi = newValue}
@@ -11055,6 +12279,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `csi`. Subsequent reads from it will return its default value.
   public mutating func clearCsi() {_uniqueStorage()._csi = nil}
 
+  /// Claim that lives as long as the pod.
   public var ephemeral: EphemeralVolumeSource {
     get {_storage._ephemeral ?? EphemeralVolumeSource()}
     set {_uniqueStorage()._ephemeral = newValue}
@@ -11064,6 +12289,7 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   /// Clears the value of `ephemeral`. Subsequent reads from it will return its default value.
   public mutating func clearEphemeral() {_uniqueStorage()._ephemeral = nil}
 
+  /// Image to run, by name and tag or digest.
   public var image: ImageVolumeSource {
     get {_storage._image ?? ImageVolumeSource()}
     set {_uniqueStorage()._image = newValue}
@@ -11080,11 +12306,13 @@ public nonisolated struct VolumeSource: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What was last observed of a Volume.
 public nonisolated struct VolumeStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Image to run, by name and tag or digest.
   public var image: ImageVolumeStatus {
     get {_image ?? ImageVolumeStatus()}
     set {_image = newValue}
@@ -11101,11 +12329,13 @@ public nonisolated struct VolumeStatus: Sendable {
   fileprivate var _image: ImageVolumeStatus? = nil
 }
 
+/// A vSphere volume, served by its CSI driver.
 public nonisolated struct VsphereVirtualDiskVolumeSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path of the volume.
   public var volumePath: String {
     get {_volumePath ?? String()}
     set {_volumePath = newValue}
@@ -11115,6 +12345,7 @@ public nonisolated struct VsphereVirtualDiskVolumeSource: Sendable {
   /// Clears the value of `volumePath`. Subsequent reads from it will return its default value.
   public mutating func clearVolumePath() {self._volumePath = nil}
 
+  /// File system type to mount, such as ext4.
   public var fsType: String {
     get {_fsType ?? String()}
     set {_fsType = newValue}
@@ -11124,6 +12355,7 @@ public nonisolated struct VsphereVirtualDiskVolumeSource: Sendable {
   /// Clears the value of `fsType`. Subsequent reads from it will return its default value.
   public mutating func clearFsType() {self._fsType = nil}
 
+  /// Name of the storage policy.
   public var storagePolicyName: String {
     get {_storagePolicyName ?? String()}
     set {_storagePolicyName = newValue}
@@ -11133,6 +12365,7 @@ public nonisolated struct VsphereVirtualDiskVolumeSource: Sendable {
   /// Clears the value of `storagePolicyName`. Subsequent reads from it will return its default value.
   public mutating func clearStoragePolicyName() {self._storagePolicyName = nil}
 
+  /// Identity of the storage policy.
   public var storagePolicyID: String {
     get {_storagePolicyID ?? String()}
     set {_storagePolicyID = newValue}
@@ -11152,11 +12385,13 @@ public nonisolated struct VsphereVirtualDiskVolumeSource: Sendable {
   fileprivate var _storagePolicyID: String? = nil
 }
 
+/// A rule about pods that should hold.
 public nonisolated struct WeightedPodAffinityTerm: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How much it counts, 1 to 100.
   public var weight: Int32 {
     get {_weight ?? 0}
     set {_weight = newValue}
@@ -11166,6 +12401,7 @@ public nonisolated struct WeightedPodAffinityTerm: Sendable {
   /// Clears the value of `weight`. Subsequent reads from it will return its default value.
   public mutating func clearWeight() {self._weight = nil}
 
+  /// Rule about pods.
   public var podAffinityTerm: PodAffinityTerm {
     get {_podAffinityTerm ?? PodAffinityTerm()}
     set {_podAffinityTerm = newValue}
@@ -11183,11 +12419,13 @@ public nonisolated struct WeightedPodAffinityTerm: Sendable {
   fileprivate var _podAffinityTerm: PodAffinityTerm? = nil
 }
 
+/// Rights and identity of processes on Windows.
 public nonisolated struct WindowsSecurityContextOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the credential specification.
   public var gmsaCredentialSpecName: String {
     get {_gmsaCredentialSpecName ?? String()}
     set {_gmsaCredentialSpecName = newValue}
@@ -11197,6 +12435,7 @@ public nonisolated struct WindowsSecurityContextOptions: Sendable {
   /// Clears the value of `gmsaCredentialSpecName`. Subsequent reads from it will return its default value.
   public mutating func clearGmsaCredentialSpecName() {self._gmsaCredentialSpecName = nil}
 
+  /// The credential specification itself.
   public var gmsaCredentialSpec: String {
     get {_gmsaCredentialSpec ?? String()}
     set {_gmsaCredentialSpec = newValue}
@@ -11206,6 +12445,7 @@ public nonisolated struct WindowsSecurityContextOptions: Sendable {
   /// Clears the value of `gmsaCredentialSpec`. Subsequent reads from it will return its default value.
   public mutating func clearGmsaCredentialSpec() {self._gmsaCredentialSpec = nil}
 
+  /// Name of the Windows user.
   public var runAsUserName: String {
     get {_runAsUserName ?? String()}
     set {_runAsUserName = newValue}
@@ -11215,6 +12455,7 @@ public nonisolated struct WindowsSecurityContextOptions: Sendable {
   /// Clears the value of `runAsUserName`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsUserName() {self._runAsUserName = nil}
 
+  /// Whether the container is a process of the host.
   public var hostProcess: Bool {
     get {_hostProcess ?? false}
     set {_hostProcess = newValue}

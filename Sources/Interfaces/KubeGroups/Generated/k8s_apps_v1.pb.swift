@@ -28,11 +28,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// A former state of a controller's template.
 public nonisolated struct ControllerRevision: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -42,6 +44,7 @@ public nonisolated struct ControllerRevision: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The content by key.
   public var data: KubeMeta.RuntimeRawExtension {
     get {_data ?? KubeMeta.RuntimeRawExtension()}
     set {_data = newValue}
@@ -51,6 +54,7 @@ public nonisolated struct ControllerRevision: Sendable {
   /// Clears the value of `data`. Subsequent reads from it will return its default value.
   public mutating func clearData() {self._data = nil}
 
+  /// Number or hash of the revision.
   public var revision: Int64 {
     get {_revision ?? 0}
     set {_revision = newValue}
@@ -69,11 +73,13 @@ public nonisolated struct ControllerRevision: Sendable {
   fileprivate var _revision: Int64? = nil
 }
 
+/// A list of ControllerRevision objects.
 public nonisolated struct ControllerRevisionList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -83,6 +89,7 @@ public nonisolated struct ControllerRevisionList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ControllerRevision] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -92,11 +99,13 @@ public nonisolated struct ControllerRevisionList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Runs a pod on every node that fits.
 public nonisolated struct DaemonSet: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -106,6 +115,7 @@ public nonisolated struct DaemonSet: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: DaemonSetSpec {
     get {_storage._spec ?? DaemonSetSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -115,6 +125,7 @@ public nonisolated struct DaemonSet: @unchecked Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {_uniqueStorage()._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: DaemonSetStatus {
     get {_storage._status ?? DaemonSetStatus()}
     set {_uniqueStorage()._status = newValue}
@@ -131,11 +142,13 @@ public nonisolated struct DaemonSet: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// An observation of the state of a DaemonSet.
 public nonisolated struct DaemonSetCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -145,6 +158,7 @@ public nonisolated struct DaemonSetCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -154,6 +168,7 @@ public nonisolated struct DaemonSetCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -163,6 +178,7 @@ public nonisolated struct DaemonSetCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -172,6 +188,7 @@ public nonisolated struct DaemonSetCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -192,11 +209,13 @@ public nonisolated struct DaemonSetCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of DaemonSet objects.
 public nonisolated struct DaemonSetList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -206,6 +225,7 @@ public nonisolated struct DaemonSetList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [DaemonSet] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -215,11 +235,13 @@ public nonisolated struct DaemonSetList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a DaemonSet.
 public nonisolated struct DaemonSetSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_selector ?? KubeMeta.MetaLabelSelector()}
     set {_selector = newValue}
@@ -229,6 +251,7 @@ public nonisolated struct DaemonSetSpec: Sendable {
   /// Clears the value of `selector`. Subsequent reads from it will return its default value.
   public mutating func clearSelector() {self._selector = nil}
 
+  /// What the objects that are made look like.
   public var template: KubeCore.PodTemplateSpec {
     get {_template ?? KubeCore.PodTemplateSpec()}
     set {_template = newValue}
@@ -238,6 +261,7 @@ public nonisolated struct DaemonSetSpec: Sendable {
   /// Clears the value of `template`. Subsequent reads from it will return its default value.
   public mutating func clearTemplate() {self._template = nil}
 
+  /// How old pods are replaced by new ones.
   public var updateStrategy: DaemonSetUpdateStrategy {
     get {_updateStrategy ?? DaemonSetUpdateStrategy()}
     set {_updateStrategy = newValue}
@@ -247,6 +271,7 @@ public nonisolated struct DaemonSetSpec: Sendable {
   /// Clears the value of `updateStrategy`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateStrategy() {self._updateStrategy = nil}
 
+  /// Time that a pod must be ready to count as available.
   public var minReadySeconds: Int32 {
     get {_minReadySeconds ?? 0}
     set {_minReadySeconds = newValue}
@@ -256,6 +281,7 @@ public nonisolated struct DaemonSetSpec: Sendable {
   /// Clears the value of `minReadySeconds`. Subsequent reads from it will return its default value.
   public mutating func clearMinReadySeconds() {self._minReadySeconds = nil}
 
+  /// How many old revisions are kept.
   public var revisionHistoryLimit: Int32 {
     get {_revisionHistoryLimit ?? 0}
     set {_revisionHistoryLimit = newValue}
@@ -276,11 +302,13 @@ public nonisolated struct DaemonSetSpec: Sendable {
   fileprivate var _revisionHistoryLimit: Int32? = nil
 }
 
+/// What was last observed of a DaemonSet.
 public nonisolated struct DaemonSetStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Nodes that run a pod and should.
   public var currentNumberScheduled: Int32 {
     get {_currentNumberScheduled ?? 0}
     set {_currentNumberScheduled = newValue}
@@ -290,6 +318,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `currentNumberScheduled`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentNumberScheduled() {self._currentNumberScheduled = nil}
 
+  /// Nodes that run a pod and should not.
   public var numberMisscheduled: Int32 {
     get {_numberMisscheduled ?? 0}
     set {_numberMisscheduled = newValue}
@@ -299,6 +328,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `numberMisscheduled`. Subsequent reads from it will return its default value.
   public mutating func clearNumberMisscheduled() {self._numberMisscheduled = nil}
 
+  /// Nodes that should run a pod.
   public var desiredNumberScheduled: Int32 {
     get {_desiredNumberScheduled ?? 0}
     set {_desiredNumberScheduled = newValue}
@@ -308,6 +338,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `desiredNumberScheduled`. Subsequent reads from it will return its default value.
   public mutating func clearDesiredNumberScheduled() {self._desiredNumberScheduled = nil}
 
+  /// Nodes whose pod is ready.
   public var numberReady: Int32 {
     get {_numberReady ?? 0}
     set {_numberReady = newValue}
@@ -317,6 +348,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `numberReady`. Subsequent reads from it will return its default value.
   public mutating func clearNumberReady() {self._numberReady = nil}
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -326,6 +358,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// Nodes whose pod is up to date.
   public var updatedNumberScheduled: Int32 {
     get {_updatedNumberScheduled ?? 0}
     set {_updatedNumberScheduled = newValue}
@@ -335,6 +368,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `updatedNumberScheduled`. Subsequent reads from it will return its default value.
   public mutating func clearUpdatedNumberScheduled() {self._updatedNumberScheduled = nil}
 
+  /// Nodes whose pod is available.
   public var numberAvailable: Int32 {
     get {_numberAvailable ?? 0}
     set {_numberAvailable = newValue}
@@ -344,6 +378,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `numberAvailable`. Subsequent reads from it will return its default value.
   public mutating func clearNumberAvailable() {self._numberAvailable = nil}
 
+  /// Nodes whose pod is not available.
   public var numberUnavailable: Int32 {
     get {_numberUnavailable ?? 0}
     set {_numberUnavailable = newValue}
@@ -353,6 +388,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `numberUnavailable`. Subsequent reads from it will return its default value.
   public mutating func clearNumberUnavailable() {self._numberUnavailable = nil}
 
+  /// How often a name was taken already.
   public var collisionCount: Int32 {
     get {_collisionCount ?? 0}
     set {_collisionCount = newValue}
@@ -362,6 +398,7 @@ public nonisolated struct DaemonSetStatus: Sendable {
   /// Clears the value of `collisionCount`. Subsequent reads from it will return its default value.
   public mutating func clearCollisionCount() {self._collisionCount = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [DaemonSetCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -379,11 +416,13 @@ public nonisolated struct DaemonSetStatus: Sendable {
   fileprivate var _collisionCount: Int32? = nil
 }
 
+/// How a daemon set replaces old pods.
 public nonisolated struct DaemonSetUpdateStrategy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -393,6 +432,7 @@ public nonisolated struct DaemonSetUpdateStrategy: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Settings of a rolling update.
   public var rollingUpdate: RollingUpdateDaemonSet {
     get {_rollingUpdate ?? RollingUpdateDaemonSet()}
     set {_rollingUpdate = newValue}
@@ -410,11 +450,13 @@ public nonisolated struct DaemonSetUpdateStrategy: Sendable {
   fileprivate var _rollingUpdate: RollingUpdateDaemonSet? = nil
 }
 
+/// Keeps pods running and rolls out changes of them.
 public nonisolated struct Deployment: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -424,6 +466,7 @@ public nonisolated struct Deployment: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: DeploymentSpec {
     get {_storage._spec ?? DeploymentSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -433,6 +476,7 @@ public nonisolated struct Deployment: @unchecked Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {_uniqueStorage()._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: DeploymentStatus {
     get {_storage._status ?? DeploymentStatus()}
     set {_uniqueStorage()._status = newValue}
@@ -449,11 +493,13 @@ public nonisolated struct Deployment: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// An observation of the state of a Deployment.
 public nonisolated struct DeploymentCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -463,6 +509,7 @@ public nonisolated struct DeploymentCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -472,6 +519,7 @@ public nonisolated struct DeploymentCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When the condition was last written.
   public var lastUpdateTime: KubeMeta.MetaTime {
     get {_lastUpdateTime ?? KubeMeta.MetaTime()}
     set {_lastUpdateTime = newValue}
@@ -481,6 +529,7 @@ public nonisolated struct DeploymentCondition: Sendable {
   /// Clears the value of `lastUpdateTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastUpdateTime() {self._lastUpdateTime = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -490,6 +539,7 @@ public nonisolated struct DeploymentCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -499,6 +549,7 @@ public nonisolated struct DeploymentCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -520,11 +571,13 @@ public nonisolated struct DeploymentCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of Deployment objects.
 public nonisolated struct DeploymentList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -534,6 +587,7 @@ public nonisolated struct DeploymentList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Deployment] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -543,11 +597,13 @@ public nonisolated struct DeploymentList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a Deployment.
 public nonisolated struct DeploymentSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_replicas ?? 0}
     set {_replicas = newValue}
@@ -557,6 +613,7 @@ public nonisolated struct DeploymentSpec: Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {self._replicas = nil}
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_selector ?? KubeMeta.MetaLabelSelector()}
     set {_selector = newValue}
@@ -566,6 +623,7 @@ public nonisolated struct DeploymentSpec: Sendable {
   /// Clears the value of `selector`. Subsequent reads from it will return its default value.
   public mutating func clearSelector() {self._selector = nil}
 
+  /// What the objects that are made look like.
   public var template: KubeCore.PodTemplateSpec {
     get {_template ?? KubeCore.PodTemplateSpec()}
     set {_template = newValue}
@@ -575,6 +633,7 @@ public nonisolated struct DeploymentSpec: Sendable {
   /// Clears the value of `template`. Subsequent reads from it will return its default value.
   public mutating func clearTemplate() {self._template = nil}
 
+  /// How it is done.
   public var strategy: DeploymentStrategy {
     get {_strategy ?? DeploymentStrategy()}
     set {_strategy = newValue}
@@ -584,6 +643,7 @@ public nonisolated struct DeploymentSpec: Sendable {
   /// Clears the value of `strategy`. Subsequent reads from it will return its default value.
   public mutating func clearStrategy() {self._strategy = nil}
 
+  /// Time that a pod must be ready to count as available.
   public var minReadySeconds: Int32 {
     get {_minReadySeconds ?? 0}
     set {_minReadySeconds = newValue}
@@ -593,6 +653,7 @@ public nonisolated struct DeploymentSpec: Sendable {
   /// Clears the value of `minReadySeconds`. Subsequent reads from it will return its default value.
   public mutating func clearMinReadySeconds() {self._minReadySeconds = nil}
 
+  /// How many old revisions are kept.
   public var revisionHistoryLimit: Int32 {
     get {_revisionHistoryLimit ?? 0}
     set {_revisionHistoryLimit = newValue}
@@ -602,6 +663,7 @@ public nonisolated struct DeploymentSpec: Sendable {
   /// Clears the value of `revisionHistoryLimit`. Subsequent reads from it will return its default value.
   public mutating func clearRevisionHistoryLimit() {self._revisionHistoryLimit = nil}
 
+  /// Whether nothing is rolled out for now.
   public var paused: Bool {
     get {_paused ?? false}
     set {_paused = newValue}
@@ -611,6 +673,7 @@ public nonisolated struct DeploymentSpec: Sendable {
   /// Clears the value of `paused`. Subsequent reads from it will return its default value.
   public mutating func clearPaused() {self._paused = nil}
 
+  /// Time without progress that counts as failure.
   public var progressDeadlineSeconds: Int32 {
     get {_progressDeadlineSeconds ?? 0}
     set {_progressDeadlineSeconds = newValue}
@@ -634,11 +697,13 @@ public nonisolated struct DeploymentSpec: Sendable {
   fileprivate var _progressDeadlineSeconds: Int32? = nil
 }
 
+/// What was last observed of a Deployment.
 public nonisolated struct DeploymentStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -648,6 +713,7 @@ public nonisolated struct DeploymentStatus: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_replicas ?? 0}
     set {_replicas = newValue}
@@ -657,6 +723,7 @@ public nonisolated struct DeploymentStatus: Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {self._replicas = nil}
 
+  /// Pods that are up to date.
   public var updatedReplicas: Int32 {
     get {_updatedReplicas ?? 0}
     set {_updatedReplicas = newValue}
@@ -666,6 +733,7 @@ public nonisolated struct DeploymentStatus: Sendable {
   /// Clears the value of `updatedReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearUpdatedReplicas() {self._updatedReplicas = nil}
 
+  /// Pods that are ready.
   public var readyReplicas: Int32 {
     get {_readyReplicas ?? 0}
     set {_readyReplicas = newValue}
@@ -675,6 +743,7 @@ public nonisolated struct DeploymentStatus: Sendable {
   /// Clears the value of `readyReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearReadyReplicas() {self._readyReplicas = nil}
 
+  /// Pods that have been ready for long enough.
   public var availableReplicas: Int32 {
     get {_availableReplicas ?? 0}
     set {_availableReplicas = newValue}
@@ -684,6 +753,7 @@ public nonisolated struct DeploymentStatus: Sendable {
   /// Clears the value of `availableReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearAvailableReplicas() {self._availableReplicas = nil}
 
+  /// Pods that are still missing.
   public var unavailableReplicas: Int32 {
     get {_unavailableReplicas ?? 0}
     set {_unavailableReplicas = newValue}
@@ -693,6 +763,7 @@ public nonisolated struct DeploymentStatus: Sendable {
   /// Clears the value of `unavailableReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearUnavailableReplicas() {self._unavailableReplicas = nil}
 
+  /// Pods that are ending.
   public var terminatingReplicas: Int32 {
     get {_terminatingReplicas ?? 0}
     set {_terminatingReplicas = newValue}
@@ -702,8 +773,10 @@ public nonisolated struct DeploymentStatus: Sendable {
   /// Clears the value of `terminatingReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearTerminatingReplicas() {self._terminatingReplicas = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [DeploymentCondition] = []
 
+  /// How often a name was taken already.
   public var collisionCount: Int32 {
     get {_collisionCount ?? 0}
     set {_collisionCount = newValue}
@@ -727,11 +800,13 @@ public nonisolated struct DeploymentStatus: Sendable {
   fileprivate var _collisionCount: Int32? = nil
 }
 
+/// How a deployment replaces old pods.
 public nonisolated struct DeploymentStrategy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -741,6 +816,7 @@ public nonisolated struct DeploymentStrategy: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Settings of a rolling update.
   public var rollingUpdate: RollingUpdateDeployment {
     get {_rollingUpdate ?? RollingUpdateDeployment()}
     set {_rollingUpdate = newValue}
@@ -758,11 +834,13 @@ public nonisolated struct DeploymentStrategy: Sendable {
   fileprivate var _rollingUpdate: RollingUpdateDeployment? = nil
 }
 
+/// Keeps a number of pods.
 public nonisolated struct ReplicaSet: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -772,6 +850,7 @@ public nonisolated struct ReplicaSet: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: ReplicaSetSpec {
     get {_spec ?? ReplicaSetSpec()}
     set {_spec = newValue}
@@ -781,6 +860,7 @@ public nonisolated struct ReplicaSet: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: ReplicaSetStatus {
     get {_status ?? ReplicaSetStatus()}
     set {_status = newValue}
@@ -799,11 +879,13 @@ public nonisolated struct ReplicaSet: Sendable {
   fileprivate var _status: ReplicaSetStatus? = nil
 }
 
+/// An observation of the state of a ReplicaSet.
 public nonisolated struct ReplicaSetCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -813,6 +895,7 @@ public nonisolated struct ReplicaSetCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -822,6 +905,7 @@ public nonisolated struct ReplicaSetCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -831,6 +915,7 @@ public nonisolated struct ReplicaSetCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -840,6 +925,7 @@ public nonisolated struct ReplicaSetCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -860,11 +946,13 @@ public nonisolated struct ReplicaSetCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of ReplicaSet objects.
 public nonisolated struct ReplicaSetList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -874,6 +962,7 @@ public nonisolated struct ReplicaSetList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ReplicaSet] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -883,11 +972,13 @@ public nonisolated struct ReplicaSetList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a ReplicaSet.
 public nonisolated struct ReplicaSetSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_replicas ?? 0}
     set {_replicas = newValue}
@@ -897,6 +988,7 @@ public nonisolated struct ReplicaSetSpec: Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {self._replicas = nil}
 
+  /// Time that a pod must be ready to count as available.
   public var minReadySeconds: Int32 {
     get {_minReadySeconds ?? 0}
     set {_minReadySeconds = newValue}
@@ -906,6 +998,7 @@ public nonisolated struct ReplicaSetSpec: Sendable {
   /// Clears the value of `minReadySeconds`. Subsequent reads from it will return its default value.
   public mutating func clearMinReadySeconds() {self._minReadySeconds = nil}
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_selector ?? KubeMeta.MetaLabelSelector()}
     set {_selector = newValue}
@@ -915,6 +1008,7 @@ public nonisolated struct ReplicaSetSpec: Sendable {
   /// Clears the value of `selector`. Subsequent reads from it will return its default value.
   public mutating func clearSelector() {self._selector = nil}
 
+  /// What the objects that are made look like.
   public var template: KubeCore.PodTemplateSpec {
     get {_template ?? KubeCore.PodTemplateSpec()}
     set {_template = newValue}
@@ -934,11 +1028,13 @@ public nonisolated struct ReplicaSetSpec: Sendable {
   fileprivate var _template: KubeCore.PodTemplateSpec? = nil
 }
 
+/// What was last observed of a ReplicaSet.
 public nonisolated struct ReplicaSetStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_replicas ?? 0}
     set {_replicas = newValue}
@@ -948,6 +1044,7 @@ public nonisolated struct ReplicaSetStatus: Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {self._replicas = nil}
 
+  /// Pods that have all labels of the template.
   public var fullyLabeledReplicas: Int32 {
     get {_fullyLabeledReplicas ?? 0}
     set {_fullyLabeledReplicas = newValue}
@@ -957,6 +1054,7 @@ public nonisolated struct ReplicaSetStatus: Sendable {
   /// Clears the value of `fullyLabeledReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearFullyLabeledReplicas() {self._fullyLabeledReplicas = nil}
 
+  /// Pods that are ready.
   public var readyReplicas: Int32 {
     get {_readyReplicas ?? 0}
     set {_readyReplicas = newValue}
@@ -966,6 +1064,7 @@ public nonisolated struct ReplicaSetStatus: Sendable {
   /// Clears the value of `readyReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearReadyReplicas() {self._readyReplicas = nil}
 
+  /// Pods that have been ready for long enough.
   public var availableReplicas: Int32 {
     get {_availableReplicas ?? 0}
     set {_availableReplicas = newValue}
@@ -975,6 +1074,7 @@ public nonisolated struct ReplicaSetStatus: Sendable {
   /// Clears the value of `availableReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearAvailableReplicas() {self._availableReplicas = nil}
 
+  /// Pods that are ending.
   public var terminatingReplicas: Int32 {
     get {_terminatingReplicas ?? 0}
     set {_terminatingReplicas = newValue}
@@ -984,6 +1084,7 @@ public nonisolated struct ReplicaSetStatus: Sendable {
   /// Clears the value of `terminatingReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearTerminatingReplicas() {self._terminatingReplicas = nil}
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -993,6 +1094,7 @@ public nonisolated struct ReplicaSetStatus: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [ReplicaSetCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1007,11 +1109,13 @@ public nonisolated struct ReplicaSetStatus: Sendable {
   fileprivate var _observedGeneration: Int64? = nil
 }
 
+/// Settings of a daemon set's rolling update.
 public nonisolated struct RollingUpdateDaemonSet: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many may be missing, as number or percentage.
   public var maxUnavailable: KubeMeta.IntOrString {
     get {_maxUnavailable ?? KubeMeta.IntOrString()}
     set {_maxUnavailable = newValue}
@@ -1021,6 +1125,7 @@ public nonisolated struct RollingUpdateDaemonSet: Sendable {
   /// Clears the value of `maxUnavailable`. Subsequent reads from it will return its default value.
   public mutating func clearMaxUnavailable() {self._maxUnavailable = nil}
 
+  /// How many there may be beyond the wanted number.
   public var maxSurge: KubeMeta.IntOrString {
     get {_maxSurge ?? KubeMeta.IntOrString()}
     set {_maxSurge = newValue}
@@ -1038,11 +1143,13 @@ public nonisolated struct RollingUpdateDaemonSet: Sendable {
   fileprivate var _maxSurge: KubeMeta.IntOrString? = nil
 }
 
+/// Settings of a deployment's rolling update.
 public nonisolated struct RollingUpdateDeployment: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many may be missing, as number or percentage.
   public var maxUnavailable: KubeMeta.IntOrString {
     get {_maxUnavailable ?? KubeMeta.IntOrString()}
     set {_maxUnavailable = newValue}
@@ -1052,6 +1159,7 @@ public nonisolated struct RollingUpdateDeployment: Sendable {
   /// Clears the value of `maxUnavailable`. Subsequent reads from it will return its default value.
   public mutating func clearMaxUnavailable() {self._maxUnavailable = nil}
 
+  /// How many there may be beyond the wanted number.
   public var maxSurge: KubeMeta.IntOrString {
     get {_maxSurge ?? KubeMeta.IntOrString()}
     set {_maxSurge = newValue}
@@ -1069,11 +1177,13 @@ public nonisolated struct RollingUpdateDeployment: Sendable {
   fileprivate var _maxSurge: KubeMeta.IntOrString? = nil
 }
 
+/// Settings of a stateful set's rolling update.
 public nonisolated struct RollingUpdateStatefulSetStrategy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Partition of the volume to mount; 0 for the whole.
   public var partition: Int32 {
     get {_partition ?? 0}
     set {_partition = newValue}
@@ -1083,6 +1193,7 @@ public nonisolated struct RollingUpdateStatefulSetStrategy: Sendable {
   /// Clears the value of `partition`. Subsequent reads from it will return its default value.
   public mutating func clearPartition() {self._partition = nil}
 
+  /// How many may be missing, as number or percentage.
   public var maxUnavailable: KubeMeta.IntOrString {
     get {_maxUnavailable ?? KubeMeta.IntOrString()}
     set {_maxUnavailable = newValue}
@@ -1100,11 +1211,13 @@ public nonisolated struct RollingUpdateStatefulSetStrategy: Sendable {
   fileprivate var _maxUnavailable: KubeMeta.IntOrString? = nil
 }
 
+/// Keeps pods with lasting names and storage.
 public nonisolated struct StatefulSet: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -1114,6 +1227,7 @@ public nonisolated struct StatefulSet: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: StatefulSetSpec {
     get {_spec ?? StatefulSetSpec()}
     set {_spec = newValue}
@@ -1123,6 +1237,7 @@ public nonisolated struct StatefulSet: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: StatefulSetStatus {
     get {_status ?? StatefulSetStatus()}
     set {_status = newValue}
@@ -1141,11 +1256,13 @@ public nonisolated struct StatefulSet: Sendable {
   fileprivate var _status: StatefulSetStatus? = nil
 }
 
+/// An observation of the state of a StatefulSet.
 public nonisolated struct StatefulSetCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -1155,6 +1272,7 @@ public nonisolated struct StatefulSetCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -1164,6 +1282,7 @@ public nonisolated struct StatefulSetCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -1173,6 +1292,7 @@ public nonisolated struct StatefulSetCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -1182,6 +1302,7 @@ public nonisolated struct StatefulSetCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -1202,11 +1323,13 @@ public nonisolated struct StatefulSetCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of StatefulSet objects.
 public nonisolated struct StatefulSetList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -1216,6 +1339,7 @@ public nonisolated struct StatefulSetList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [StatefulSet] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1225,11 +1349,13 @@ public nonisolated struct StatefulSetList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// How pods are numbered.
 public nonisolated struct StatefulSetOrdinals: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// First ordinal.
   public var start: Int32 {
     get {_start ?? 0}
     set {_start = newValue}
@@ -1246,11 +1372,13 @@ public nonisolated struct StatefulSetOrdinals: Sendable {
   fileprivate var _start: Int32? = nil
 }
 
+/// What becomes of claims that are not needed.
 public nonisolated struct StatefulSetPersistentVolumeClaimRetentionPolicy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What becomes of claims when the set is deleted.
   public var whenDeleted: String {
     get {_whenDeleted ?? String()}
     set {_whenDeleted = newValue}
@@ -1260,6 +1388,7 @@ public nonisolated struct StatefulSetPersistentVolumeClaimRetentionPolicy: Senda
   /// Clears the value of `whenDeleted`. Subsequent reads from it will return its default value.
   public mutating func clearWhenDeleted() {self._whenDeleted = nil}
 
+  /// What becomes of claims when the set shrinks.
   public var whenScaled: String {
     get {_whenScaled ?? String()}
     set {_whenScaled = newValue}
@@ -1277,11 +1406,13 @@ public nonisolated struct StatefulSetPersistentVolumeClaimRetentionPolicy: Senda
   fileprivate var _whenScaled: String? = nil
 }
 
+/// What is wanted of a StatefulSet.
 public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_storage._replicas ?? 0}
     set {_uniqueStorage()._replicas = newValue}
@@ -1291,6 +1422,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {_uniqueStorage()._replicas = nil}
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_storage._selector ?? KubeMeta.MetaLabelSelector()}
     set {_uniqueStorage()._selector = newValue}
@@ -1300,6 +1432,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `selector`. Subsequent reads from it will return its default value.
   public mutating func clearSelector() {_uniqueStorage()._selector = nil}
 
+  /// What the objects that are made look like.
   public var template: KubeCore.PodTemplateSpec {
     get {_storage._template ?? KubeCore.PodTemplateSpec()}
     set {_uniqueStorage()._template = newValue}
@@ -1309,11 +1442,13 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `template`. Subsequent reads from it will return its default value.
   public mutating func clearTemplate() {_uniqueStorage()._template = nil}
 
+  /// Claims that each pod gets.
   public var volumeClaimTemplates: [KubeCore.PersistentVolumeClaim] {
     get {_storage._volumeClaimTemplates}
     set {_uniqueStorage()._volumeClaimTemplates = newValue}
   }
 
+  /// Name of the governing Service.
   public var serviceName: String {
     get {_storage._serviceName ?? String()}
     set {_uniqueStorage()._serviceName = newValue}
@@ -1323,6 +1458,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `serviceName`. Subsequent reads from it will return its default value.
   public mutating func clearServiceName() {_uniqueStorage()._serviceName = nil}
 
+  /// Whether pods come one after the other or all at once.
   public var podManagementPolicy: String {
     get {_storage._podManagementPolicy ?? String()}
     set {_uniqueStorage()._podManagementPolicy = newValue}
@@ -1332,6 +1468,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `podManagementPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearPodManagementPolicy() {_uniqueStorage()._podManagementPolicy = nil}
 
+  /// How old pods are replaced by new ones.
   public var updateStrategy: StatefulSetUpdateStrategy {
     get {_storage._updateStrategy ?? StatefulSetUpdateStrategy()}
     set {_uniqueStorage()._updateStrategy = newValue}
@@ -1341,6 +1478,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `updateStrategy`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateStrategy() {_uniqueStorage()._updateStrategy = nil}
 
+  /// How many old revisions are kept.
   public var revisionHistoryLimit: Int32 {
     get {_storage._revisionHistoryLimit ?? 0}
     set {_uniqueStorage()._revisionHistoryLimit = newValue}
@@ -1350,6 +1488,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `revisionHistoryLimit`. Subsequent reads from it will return its default value.
   public mutating func clearRevisionHistoryLimit() {_uniqueStorage()._revisionHistoryLimit = nil}
 
+  /// Time that a pod must be ready to count as available.
   public var minReadySeconds: Int32 {
     get {_storage._minReadySeconds ?? 0}
     set {_uniqueStorage()._minReadySeconds = newValue}
@@ -1359,6 +1498,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `minReadySeconds`. Subsequent reads from it will return its default value.
   public mutating func clearMinReadySeconds() {_uniqueStorage()._minReadySeconds = nil}
 
+  /// What becomes of claims that are not needed.
   public var persistentVolumeClaimRetentionPolicy: StatefulSetPersistentVolumeClaimRetentionPolicy {
     get {_storage._persistentVolumeClaimRetentionPolicy ?? StatefulSetPersistentVolumeClaimRetentionPolicy()}
     set {_uniqueStorage()._persistentVolumeClaimRetentionPolicy = newValue}
@@ -1368,6 +1508,7 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   /// Clears the value of `persistentVolumeClaimRetentionPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearPersistentVolumeClaimRetentionPolicy() {_uniqueStorage()._persistentVolumeClaimRetentionPolicy = nil}
 
+  /// How pods are numbered.
   public var ordinals: StatefulSetOrdinals {
     get {_storage._ordinals ?? StatefulSetOrdinals()}
     set {_uniqueStorage()._ordinals = newValue}
@@ -1384,11 +1525,13 @@ public nonisolated struct StatefulSetSpec: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What was last observed of a StatefulSet.
 public nonisolated struct StatefulSetStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -1398,6 +1541,7 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// How many there should be, or are.
   public var replicas: Int32 {
     get {_replicas ?? 0}
     set {_replicas = newValue}
@@ -1407,6 +1551,7 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `replicas`. Subsequent reads from it will return its default value.
   public mutating func clearReplicas() {self._replicas = nil}
 
+  /// Pods that are ready.
   public var readyReplicas: Int32 {
     get {_readyReplicas ?? 0}
     set {_readyReplicas = newValue}
@@ -1416,6 +1561,7 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `readyReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearReadyReplicas() {self._readyReplicas = nil}
 
+  /// Pods of the current revision.
   public var currentReplicas: Int32 {
     get {_currentReplicas ?? 0}
     set {_currentReplicas = newValue}
@@ -1425,6 +1571,7 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `currentReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentReplicas() {self._currentReplicas = nil}
 
+  /// Pods that are up to date.
   public var updatedReplicas: Int32 {
     get {_updatedReplicas ?? 0}
     set {_updatedReplicas = newValue}
@@ -1434,6 +1581,7 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `updatedReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearUpdatedReplicas() {self._updatedReplicas = nil}
 
+  /// Revision that was there before the update.
   public var currentRevision: String {
     get {_currentRevision ?? String()}
     set {_currentRevision = newValue}
@@ -1443,6 +1591,7 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `currentRevision`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentRevision() {self._currentRevision = nil}
 
+  /// Revision that is being rolled out.
   public var updateRevision: String {
     get {_updateRevision ?? String()}
     set {_updateRevision = newValue}
@@ -1452,6 +1601,7 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `updateRevision`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateRevision() {self._updateRevision = nil}
 
+  /// How often a name was taken already.
   public var collisionCount: Int32 {
     get {_collisionCount ?? 0}
     set {_collisionCount = newValue}
@@ -1461,8 +1611,10 @@ public nonisolated struct StatefulSetStatus: Sendable {
   /// Clears the value of `collisionCount`. Subsequent reads from it will return its default value.
   public mutating func clearCollisionCount() {self._collisionCount = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [StatefulSetCondition] = []
 
+  /// Pods that have been ready for long enough.
   public var availableReplicas: Int32 {
     get {_availableReplicas ?? 0}
     set {_availableReplicas = newValue}
@@ -1487,11 +1639,13 @@ public nonisolated struct StatefulSetStatus: Sendable {
   fileprivate var _availableReplicas: Int32? = nil
 }
 
+/// How a stateful set replaces old pods.
 public nonisolated struct StatefulSetUpdateStrategy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -1501,6 +1655,7 @@ public nonisolated struct StatefulSetUpdateStrategy: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Settings of a rolling update.
   public var rollingUpdate: RollingUpdateStatefulSetStrategy {
     get {_rollingUpdate ?? RollingUpdateStatefulSetStrategy()}
     set {_rollingUpdate = newValue}

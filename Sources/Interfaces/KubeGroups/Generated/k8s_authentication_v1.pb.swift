@@ -27,11 +27,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// The object that a token ends with.
 public nonisolated struct AuthenticationBoundObjectReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -41,6 +43,7 @@ public nonisolated struct AuthenticationBoundObjectReference: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -50,6 +53,7 @@ public nonisolated struct AuthenticationBoundObjectReference: Sendable {
   /// Clears the value of `apiVersion`. Subsequent reads from it will return its default value.
   public mutating func clearApiVersion() {self._apiVersion = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -59,6 +63,7 @@ public nonisolated struct AuthenticationBoundObjectReference: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Identity of the object.
   public var uID: String {
     get {_uID ?? String()}
     set {_uID = newValue}
@@ -78,11 +83,13 @@ public nonisolated struct AuthenticationBoundObjectReference: Sendable {
   fileprivate var _uID: String? = nil
 }
 
+/// Values of a further fact about a user.
 public nonisolated struct AuthenticationExtraValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The members, in order.
   public var items: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -90,11 +97,13 @@ public nonisolated struct AuthenticationExtraValue: Sendable {
   public init() {}
 }
 
+/// Asks the server who the caller is.
 public nonisolated struct AuthenticationSelfSubjectReview: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -104,6 +113,7 @@ public nonisolated struct AuthenticationSelfSubjectReview: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: AuthenticationSelfSubjectReviewStatus {
     get {_status ?? AuthenticationSelfSubjectReviewStatus()}
     set {_status = newValue}
@@ -121,11 +131,13 @@ public nonisolated struct AuthenticationSelfSubjectReview: Sendable {
   fileprivate var _status: AuthenticationSelfSubjectReviewStatus? = nil
 }
 
+/// What was last observed of a SelfSubjectReview.
 public nonisolated struct AuthenticationSelfSubjectReviewStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Who the user is.
   public var userInfo: AuthenticationUserInfo {
     get {_userInfo ?? AuthenticationUserInfo()}
     set {_userInfo = newValue}
@@ -142,11 +154,13 @@ public nonisolated struct AuthenticationSelfSubjectReviewStatus: Sendable {
   fileprivate var _userInfo: AuthenticationUserInfo? = nil
 }
 
+/// Asks for a token of a service account.
 public nonisolated struct AuthenticationTokenRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -156,6 +170,7 @@ public nonisolated struct AuthenticationTokenRequest: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: AuthenticationTokenRequestSpec {
     get {_spec ?? AuthenticationTokenRequestSpec()}
     set {_spec = newValue}
@@ -165,6 +180,7 @@ public nonisolated struct AuthenticationTokenRequest: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: AuthenticationTokenRequestStatus {
     get {_status ?? AuthenticationTokenRequestStatus()}
     set {_status = newValue}
@@ -183,13 +199,16 @@ public nonisolated struct AuthenticationTokenRequest: Sendable {
   fileprivate var _status: AuthenticationTokenRequestStatus? = nil
 }
 
+/// What is wanted of a TokenRequest.
 public nonisolated struct AuthenticationTokenRequestSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whom the token is for.
   public var audiences: [String] = []
 
+  /// Lifetime in seconds.
   public var expirationSeconds: Int64 {
     get {_expirationSeconds ?? 0}
     set {_expirationSeconds = newValue}
@@ -199,6 +218,7 @@ public nonisolated struct AuthenticationTokenRequestSpec: Sendable {
   /// Clears the value of `expirationSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearExpirationSeconds() {self._expirationSeconds = nil}
 
+  /// Object that the token ends with.
   public var boundObjectRef: AuthenticationBoundObjectReference {
     get {_boundObjectRef ?? AuthenticationBoundObjectReference()}
     set {_boundObjectRef = newValue}
@@ -216,11 +236,13 @@ public nonisolated struct AuthenticationTokenRequestSpec: Sendable {
   fileprivate var _boundObjectRef: AuthenticationBoundObjectReference? = nil
 }
 
+/// What was last observed of a TokenRequest.
 public nonisolated struct AuthenticationTokenRequestStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The token.
   public var token: String {
     get {_token ?? String()}
     set {_token = newValue}
@@ -230,6 +252,7 @@ public nonisolated struct AuthenticationTokenRequestStatus: Sendable {
   /// Clears the value of `token`. Subsequent reads from it will return its default value.
   public mutating func clearToken() {self._token = nil}
 
+  /// When it ends.
   public var expirationTimestamp: KubeMeta.MetaTime {
     get {_expirationTimestamp ?? KubeMeta.MetaTime()}
     set {_expirationTimestamp = newValue}
@@ -247,11 +270,13 @@ public nonisolated struct AuthenticationTokenRequestStatus: Sendable {
   fileprivate var _expirationTimestamp: KubeMeta.MetaTime? = nil
 }
 
+/// Asks whom a token stands for.
 public nonisolated struct AuthenticationTokenReview: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -261,6 +286,7 @@ public nonisolated struct AuthenticationTokenReview: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: AuthenticationTokenReviewSpec {
     get {_spec ?? AuthenticationTokenReviewSpec()}
     set {_spec = newValue}
@@ -270,6 +296,7 @@ public nonisolated struct AuthenticationTokenReview: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: AuthenticationTokenReviewStatus {
     get {_status ?? AuthenticationTokenReviewStatus()}
     set {_status = newValue}
@@ -288,11 +315,13 @@ public nonisolated struct AuthenticationTokenReview: Sendable {
   fileprivate var _status: AuthenticationTokenReviewStatus? = nil
 }
 
+/// What is wanted of a TokenReview.
 public nonisolated struct AuthenticationTokenReviewSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The token.
   public var token: String {
     get {_token ?? String()}
     set {_token = newValue}
@@ -302,6 +331,7 @@ public nonisolated struct AuthenticationTokenReviewSpec: Sendable {
   /// Clears the value of `token`. Subsequent reads from it will return its default value.
   public mutating func clearToken() {self._token = nil}
 
+  /// Whom the token is for.
   public var audiences: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -311,11 +341,13 @@ public nonisolated struct AuthenticationTokenReviewSpec: Sendable {
   fileprivate var _token: String? = nil
 }
 
+/// What was last observed of a TokenReview.
 public nonisolated struct AuthenticationTokenReviewStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether the token stands for a user.
   public var authenticated: Bool {
     get {_authenticated ?? false}
     set {_authenticated = newValue}
@@ -325,6 +357,7 @@ public nonisolated struct AuthenticationTokenReviewStatus: Sendable {
   /// Clears the value of `authenticated`. Subsequent reads from it will return its default value.
   public mutating func clearAuthenticated() {self._authenticated = nil}
 
+  /// User that acts or is meant.
   public var user: AuthenticationUserInfo {
     get {_user ?? AuthenticationUserInfo()}
     set {_user = newValue}
@@ -334,8 +367,10 @@ public nonisolated struct AuthenticationTokenReviewStatus: Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {self._user = nil}
 
+  /// Whom the token is for.
   public var audiences: [String] = []
 
+  /// What went wrong; empty where nothing did.
   public var error: String {
     get {_error ?? String()}
     set {_error = newValue}
@@ -354,11 +389,13 @@ public nonisolated struct AuthenticationTokenReviewStatus: Sendable {
   fileprivate var _error: String? = nil
 }
 
+/// A user: name, groups and more.
 public nonisolated struct AuthenticationUserInfo: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the user.
   public var username: String {
     get {_username ?? String()}
     set {_username = newValue}
@@ -368,6 +405,7 @@ public nonisolated struct AuthenticationUserInfo: Sendable {
   /// Clears the value of `username`. Subsequent reads from it will return its default value.
   public mutating func clearUsername() {self._username = nil}
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -377,8 +415,10 @@ public nonisolated struct AuthenticationUserInfo: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Groups of the user.
   public var groups: [String] = []
 
+  /// Further facts about the user.
   public var extra: Dictionary<String,AuthenticationExtraValue> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -27,11 +27,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Values of a further fact about a user.
 public nonisolated struct AuthorizationExtraValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The members, in order.
   public var items: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -39,11 +41,13 @@ public nonisolated struct AuthorizationExtraValue: Sendable {
   public init() {}
 }
 
+/// The field selector of a request.
 public nonisolated struct AuthorizationFieldSelectorAttributes: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The selector as text.
   public var rawSelector: String {
     get {_rawSelector ?? String()}
     set {_rawSelector = newValue}
@@ -53,6 +57,7 @@ public nonisolated struct AuthorizationFieldSelectorAttributes: Sendable {
   /// Clears the value of `rawSelector`. Subsequent reads from it will return its default value.
   public mutating func clearRawSelector() {self._rawSelector = nil}
 
+  /// The selector as requirements.
   public var requirements: [KubeMeta.MetaFieldSelectorRequirement] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -62,11 +67,13 @@ public nonisolated struct AuthorizationFieldSelectorAttributes: Sendable {
   fileprivate var _rawSelector: String? = nil
 }
 
+/// The label selector of a request.
 public nonisolated struct AuthorizationLabelSelectorAttributes: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The selector as text.
   public var rawSelector: String {
     get {_rawSelector ?? String()}
     set {_rawSelector = newValue}
@@ -76,6 +83,7 @@ public nonisolated struct AuthorizationLabelSelectorAttributes: Sendable {
   /// Clears the value of `rawSelector`. Subsequent reads from it will return its default value.
   public mutating func clearRawSelector() {self._rawSelector = nil}
 
+  /// The selector as requirements.
   public var requirements: [KubeMeta.MetaLabelSelectorRequirement] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -85,11 +93,13 @@ public nonisolated struct AuthorizationLabelSelectorAttributes: Sendable {
   fileprivate var _rawSelector: String? = nil
 }
 
+/// Asks whether a user may do something in a namespace.
 public nonisolated struct AuthorizationLocalSubjectAccessReview: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -99,6 +109,7 @@ public nonisolated struct AuthorizationLocalSubjectAccessReview: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: AuthorizationSubjectAccessReviewSpec {
     get {_spec ?? AuthorizationSubjectAccessReviewSpec()}
     set {_spec = newValue}
@@ -108,6 +119,7 @@ public nonisolated struct AuthorizationLocalSubjectAccessReview: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: AuthorizationSubjectAccessReviewStatus {
     get {_status ?? AuthorizationSubjectAccessReviewStatus()}
     set {_status = newValue}
@@ -126,11 +138,13 @@ public nonisolated struct AuthorizationLocalSubjectAccessReview: Sendable {
   fileprivate var _status: AuthorizationSubjectAccessReviewStatus? = nil
 }
 
+/// A request for a path that is no resource.
 public nonisolated struct AuthorizationNonResourceAttributes: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -140,6 +154,7 @@ public nonisolated struct AuthorizationNonResourceAttributes: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// What is to be done, such as get.
   public var verb: String {
     get {_verb ?? String()}
     set {_verb = newValue}
@@ -157,13 +172,16 @@ public nonisolated struct AuthorizationNonResourceAttributes: Sendable {
   fileprivate var _verb: String? = nil
 }
 
+/// What may be done to paths that are no resources.
 public nonisolated struct AuthorizationNonResourceRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What may be done, such as get; * for all.
   public var verbs: [String] = []
 
+  /// Paths that are not resources; * at the end matches all below.
   public var nonResourceUrls: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -171,11 +189,13 @@ public nonisolated struct AuthorizationNonResourceRule: Sendable {
   public init() {}
 }
 
+/// A request for a resource.
 public nonisolated struct AuthorizationResourceAttributes: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -185,6 +205,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `namespace`. Subsequent reads from it will return its default value.
   public mutating func clearNamespace() {self._namespace = nil}
 
+  /// What is to be done, such as get.
   public var verb: String {
     get {_verb ?? String()}
     set {_verb = newValue}
@@ -194,6 +215,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `verb`. Subsequent reads from it will return its default value.
   public mutating func clearVerb() {self._verb = nil}
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -203,6 +225,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Version.
   public var version: String {
     get {_version ?? String()}
     set {_version = newValue}
@@ -212,6 +235,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `version`. Subsequent reads from it will return its default value.
   public mutating func clearVersion() {self._version = nil}
 
+  /// Name of the resource.
   public var resource: String {
     get {_resource ?? String()}
     set {_resource = newValue}
@@ -221,6 +245,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `resource`. Subsequent reads from it will return its default value.
   public mutating func clearResource() {self._resource = nil}
 
+  /// Name of the subresource.
   public var subresource: String {
     get {_subresource ?? String()}
     set {_subresource = newValue}
@@ -230,6 +255,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `subresource`. Subsequent reads from it will return its default value.
   public mutating func clearSubresource() {self._subresource = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -239,6 +265,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Selects objects by their fields.
   public var fieldSelector: AuthorizationFieldSelectorAttributes {
     get {_fieldSelector ?? AuthorizationFieldSelectorAttributes()}
     set {_fieldSelector = newValue}
@@ -248,6 +275,7 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   /// Clears the value of `fieldSelector`. Subsequent reads from it will return its default value.
   public mutating func clearFieldSelector() {self._fieldSelector = nil}
 
+  /// Selects objects by their labels.
   public var labelSelector: AuthorizationLabelSelectorAttributes {
     get {_labelSelector ?? AuthorizationLabelSelectorAttributes()}
     set {_labelSelector = newValue}
@@ -272,17 +300,22 @@ public nonisolated struct AuthorizationResourceAttributes: Sendable {
   fileprivate var _labelSelector: AuthorizationLabelSelectorAttributes? = nil
 }
 
+/// What may be done to resources.
 public nonisolated struct AuthorizationResourceRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What may be done, such as get; * for all.
   public var verbs: [String] = []
 
+  /// API groups that are meant.
   public var apiGroups: [String] = []
 
+  /// Resources that are asked for or concerned.
   public var resources: [String] = []
 
+  /// Names of objects that are meant; all where empty.
   public var resourceNames: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -290,11 +323,13 @@ public nonisolated struct AuthorizationResourceRule: Sendable {
   public init() {}
 }
 
+/// Asks whether the caller may do something.
 public nonisolated struct AuthorizationSelfSubjectAccessReview: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -304,6 +339,7 @@ public nonisolated struct AuthorizationSelfSubjectAccessReview: @unchecked Senda
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: AuthorizationSelfSubjectAccessReviewSpec {
     get {_storage._spec ?? AuthorizationSelfSubjectAccessReviewSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -313,6 +349,7 @@ public nonisolated struct AuthorizationSelfSubjectAccessReview: @unchecked Senda
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {_uniqueStorage()._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: AuthorizationSubjectAccessReviewStatus {
     get {_storage._status ?? AuthorizationSubjectAccessReviewStatus()}
     set {_uniqueStorage()._status = newValue}
@@ -329,11 +366,13 @@ public nonisolated struct AuthorizationSelfSubjectAccessReview: @unchecked Senda
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What is wanted of a SelfSubjectAccessReview.
 public nonisolated struct AuthorizationSelfSubjectAccessReviewSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is to be done to a resource.
   public var resourceAttributes: AuthorizationResourceAttributes {
     get {_resourceAttributes ?? AuthorizationResourceAttributes()}
     set {_resourceAttributes = newValue}
@@ -343,6 +382,7 @@ public nonisolated struct AuthorizationSelfSubjectAccessReviewSpec: Sendable {
   /// Clears the value of `resourceAttributes`. Subsequent reads from it will return its default value.
   public mutating func clearResourceAttributes() {self._resourceAttributes = nil}
 
+  /// What is to be done to another path.
   public var nonResourceAttributes: AuthorizationNonResourceAttributes {
     get {_nonResourceAttributes ?? AuthorizationNonResourceAttributes()}
     set {_nonResourceAttributes = newValue}
@@ -360,11 +400,13 @@ public nonisolated struct AuthorizationSelfSubjectAccessReviewSpec: Sendable {
   fileprivate var _nonResourceAttributes: AuthorizationNonResourceAttributes? = nil
 }
 
+/// Asks what the caller may do in a namespace.
 public nonisolated struct AuthorizationSelfSubjectRulesReview: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -374,6 +416,7 @@ public nonisolated struct AuthorizationSelfSubjectRulesReview: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: AuthorizationSelfSubjectRulesReviewSpec {
     get {_spec ?? AuthorizationSelfSubjectRulesReviewSpec()}
     set {_spec = newValue}
@@ -383,6 +426,7 @@ public nonisolated struct AuthorizationSelfSubjectRulesReview: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: AuthorizationSubjectRulesReviewStatus {
     get {_status ?? AuthorizationSubjectRulesReviewStatus()}
     set {_status = newValue}
@@ -401,11 +445,13 @@ public nonisolated struct AuthorizationSelfSubjectRulesReview: Sendable {
   fileprivate var _status: AuthorizationSubjectRulesReviewStatus? = nil
 }
 
+/// What is wanted of a SelfSubjectRulesReview.
 public nonisolated struct AuthorizationSelfSubjectRulesReviewSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -422,11 +468,13 @@ public nonisolated struct AuthorizationSelfSubjectRulesReviewSpec: Sendable {
   fileprivate var _namespace: String? = nil
 }
 
+/// Asks whether a user may do something.
 public nonisolated struct AuthorizationSubjectAccessReview: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -436,6 +484,7 @@ public nonisolated struct AuthorizationSubjectAccessReview: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: AuthorizationSubjectAccessReviewSpec {
     get {_spec ?? AuthorizationSubjectAccessReviewSpec()}
     set {_spec = newValue}
@@ -445,6 +494,7 @@ public nonisolated struct AuthorizationSubjectAccessReview: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: AuthorizationSubjectAccessReviewStatus {
     get {_status ?? AuthorizationSubjectAccessReviewStatus()}
     set {_status = newValue}
@@ -463,11 +513,13 @@ public nonisolated struct AuthorizationSubjectAccessReview: Sendable {
   fileprivate var _status: AuthorizationSubjectAccessReviewStatus? = nil
 }
 
+/// What is wanted of a SubjectAccessReview.
 public nonisolated struct AuthorizationSubjectAccessReviewSpec: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is to be done to a resource.
   public var resourceAttributes: AuthorizationResourceAttributes {
     get {_storage._resourceAttributes ?? AuthorizationResourceAttributes()}
     set {_uniqueStorage()._resourceAttributes = newValue}
@@ -477,6 +529,7 @@ public nonisolated struct AuthorizationSubjectAccessReviewSpec: @unchecked Senda
   /// Clears the value of `resourceAttributes`. Subsequent reads from it will return its default value.
   public mutating func clearResourceAttributes() {_uniqueStorage()._resourceAttributes = nil}
 
+  /// What is to be done to another path.
   public var nonResourceAttributes: AuthorizationNonResourceAttributes {
     get {_storage._nonResourceAttributes ?? AuthorizationNonResourceAttributes()}
     set {_uniqueStorage()._nonResourceAttributes = newValue}
@@ -486,6 +539,7 @@ public nonisolated struct AuthorizationSubjectAccessReviewSpec: @unchecked Senda
   /// Clears the value of `nonResourceAttributes`. Subsequent reads from it will return its default value.
   public mutating func clearNonResourceAttributes() {_uniqueStorage()._nonResourceAttributes = nil}
 
+  /// User that acts or is meant.
   public var user: String {
     get {_storage._user ?? String()}
     set {_uniqueStorage()._user = newValue}
@@ -495,16 +549,19 @@ public nonisolated struct AuthorizationSubjectAccessReviewSpec: @unchecked Senda
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {_uniqueStorage()._user = nil}
 
+  /// Groups of the user.
   public var groups: [String] {
     get {_storage._groups}
     set {_uniqueStorage()._groups = newValue}
   }
 
+  /// Further facts about the user.
   public var extra: Dictionary<String,AuthorizationExtraValue> {
     get {_storage._extra}
     set {_uniqueStorage()._extra = newValue}
   }
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_storage._uid ?? String()}
     set {_uniqueStorage()._uid = newValue}
@@ -521,11 +578,13 @@ public nonisolated struct AuthorizationSubjectAccessReviewSpec: @unchecked Senda
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What was last observed of a SubjectAccessReview.
 public nonisolated struct AuthorizationSubjectAccessReviewStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it is allowed.
   public var allowed: Bool {
     get {_allowed ?? false}
     set {_allowed = newValue}
@@ -535,6 +594,7 @@ public nonisolated struct AuthorizationSubjectAccessReviewStatus: Sendable {
   /// Clears the value of `allowed`. Subsequent reads from it will return its default value.
   public mutating func clearAllowed() {self._allowed = nil}
 
+  /// Whether it is refused for certain.
   public var denied: Bool {
     get {_denied ?? false}
     set {_denied = newValue}
@@ -544,6 +604,7 @@ public nonisolated struct AuthorizationSubjectAccessReviewStatus: Sendable {
   /// Clears the value of `denied`. Subsequent reads from it will return its default value.
   public mutating func clearDenied() {self._denied = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -553,6 +614,7 @@ public nonisolated struct AuthorizationSubjectAccessReviewStatus: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// What went wrong while deciding.
   public var evaluationError: String {
     get {_evaluationError ?? String()}
     set {_evaluationError = newValue}
@@ -572,15 +634,19 @@ public nonisolated struct AuthorizationSubjectAccessReviewStatus: Sendable {
   fileprivate var _evaluationError: String? = nil
 }
 
+/// What was last observed of a SubjectRulesReview.
 public nonisolated struct AuthorizationSubjectRulesReviewStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which requests for resources are meant.
   public var resourceRules: [AuthorizationResourceRule] = []
 
+  /// What may be done to other paths.
   public var nonResourceRules: [AuthorizationNonResourceRule] = []
 
+  /// Whether the list may lack something.
   public var incomplete: Bool {
     get {_incomplete ?? false}
     set {_incomplete = newValue}
@@ -590,6 +656,7 @@ public nonisolated struct AuthorizationSubjectRulesReviewStatus: Sendable {
   /// Clears the value of `incomplete`. Subsequent reads from it will return its default value.
   public mutating func clearIncomplete() {self._incomplete = nil}
 
+  /// What went wrong while deciding.
   public var evaluationError: String {
     get {_evaluationError ?? String()}
     set {_evaluationError = newValue}

@@ -27,11 +27,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// A resource of one container as a metric.
 public nonisolated struct ContainerResourceMetricSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -41,6 +43,7 @@ public nonisolated struct ContainerResourceMetricSource: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// What is meant to be reached.
   public var target: MetricTarget {
     get {_target ?? MetricTarget()}
     set {_target = newValue}
@@ -50,6 +53,7 @@ public nonisolated struct ContainerResourceMetricSource: Sendable {
   /// Clears the value of `target`. Subsequent reads from it will return its default value.
   public mutating func clearTarget() {self._target = nil}
 
+  /// Name of the container.
   public var container: String {
     get {_container ?? String()}
     set {_container = newValue}
@@ -68,11 +72,13 @@ public nonisolated struct ContainerResourceMetricSource: Sendable {
   fileprivate var _container: String? = nil
 }
 
+/// What was last observed of a ContainerResourceMetric.
 public nonisolated struct ContainerResourceMetricStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -82,6 +88,7 @@ public nonisolated struct ContainerResourceMetricStatus: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Value now.
   public var current: MetricValueStatus {
     get {_current ?? MetricValueStatus()}
     set {_current = newValue}
@@ -91,6 +98,7 @@ public nonisolated struct ContainerResourceMetricStatus: Sendable {
   /// Clears the value of `current`. Subsequent reads from it will return its default value.
   public mutating func clearCurrent() {self._current = nil}
 
+  /// Name of the container.
   public var container: String {
     get {_container ?? String()}
     set {_container = newValue}
@@ -109,11 +117,13 @@ public nonisolated struct ContainerResourceMetricStatus: Sendable {
   fileprivate var _container: String? = nil
 }
 
+/// Names an object by kind.
 public nonisolated struct CrossVersionObjectReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -123,6 +133,7 @@ public nonisolated struct CrossVersionObjectReference: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -132,6 +143,7 @@ public nonisolated struct CrossVersionObjectReference: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -150,11 +162,13 @@ public nonisolated struct CrossVersionObjectReference: Sendable {
   fileprivate var _apiVersion: String? = nil
 }
 
+/// A metric from outside the cluster.
 public nonisolated struct ExternalMetricSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which metric.
   public var metric: MetricIdentifier {
     get {_metric ?? MetricIdentifier()}
     set {_metric = newValue}
@@ -164,6 +178,7 @@ public nonisolated struct ExternalMetricSource: Sendable {
   /// Clears the value of `metric`. Subsequent reads from it will return its default value.
   public mutating func clearMetric() {self._metric = nil}
 
+  /// What is meant to be reached.
   public var target: MetricTarget {
     get {_target ?? MetricTarget()}
     set {_target = newValue}
@@ -181,11 +196,13 @@ public nonisolated struct ExternalMetricSource: Sendable {
   fileprivate var _target: MetricTarget? = nil
 }
 
+/// What was last observed of an ExternalMetric.
 public nonisolated struct ExternalMetricStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which metric.
   public var metric: MetricIdentifier {
     get {_metric ?? MetricIdentifier()}
     set {_metric = newValue}
@@ -195,6 +212,7 @@ public nonisolated struct ExternalMetricStatus: Sendable {
   /// Clears the value of `metric`. Subsequent reads from it will return its default value.
   public mutating func clearMetric() {self._metric = nil}
 
+  /// Value now.
   public var current: MetricValueStatus {
     get {_current ?? MetricValueStatus()}
     set {_current = newValue}
@@ -212,11 +230,13 @@ public nonisolated struct ExternalMetricStatus: Sendable {
   fileprivate var _current: MetricValueStatus? = nil
 }
 
+/// How fast the number may change.
 public nonisolated struct HPAScalingPolicy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -226,6 +246,7 @@ public nonisolated struct HPAScalingPolicy: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Value as text or number.
   public var value: Int32 {
     get {_value ?? 0}
     set {_value = newValue}
@@ -235,6 +256,7 @@ public nonisolated struct HPAScalingPolicy: Sendable {
   /// Clears the value of `value`. Subsequent reads from it will return its default value.
   public mutating func clearValue() {self._value = nil}
 
+  /// Time between two probes, or the time that is looked at.
   public var periodSeconds: Int32 {
     get {_periodSeconds ?? 0}
     set {_periodSeconds = newValue}
@@ -253,11 +275,13 @@ public nonisolated struct HPAScalingPolicy: Sendable {
   fileprivate var _periodSeconds: Int32? = nil
 }
 
+/// How the number changes in one direction.
 public nonisolated struct HPAScalingRules: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Time whose recommendations are considered.
   public var stabilizationWindowSeconds: Int32 {
     get {_stabilizationWindowSeconds ?? 0}
     set {_stabilizationWindowSeconds = newValue}
@@ -267,6 +291,7 @@ public nonisolated struct HPAScalingRules: Sendable {
   /// Clears the value of `stabilizationWindowSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearStabilizationWindowSeconds() {self._stabilizationWindowSeconds = nil}
 
+  /// Which policy counts: Max, Min or Disabled.
   public var selectPolicy: String {
     get {_selectPolicy ?? String()}
     set {_selectPolicy = newValue}
@@ -276,8 +301,10 @@ public nonisolated struct HPAScalingRules: Sendable {
   /// Clears the value of `selectPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearSelectPolicy() {self._selectPolicy = nil}
 
+  /// How fast it may change.
   public var policies: [HPAScalingPolicy] = []
 
+  /// Difference that is not acted on.
   public var tolerance: KubeMeta.Quantity {
     get {_tolerance ?? KubeMeta.Quantity()}
     set {_tolerance = newValue}
@@ -296,11 +323,13 @@ public nonisolated struct HPAScalingRules: Sendable {
   fileprivate var _tolerance: KubeMeta.Quantity? = nil
 }
 
+/// Sets the number of replicas by metrics.
 public nonisolated struct HorizontalPodAutoscaler: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -310,6 +339,7 @@ public nonisolated struct HorizontalPodAutoscaler: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: HorizontalPodAutoscalerSpec {
     get {_storage._spec ?? HorizontalPodAutoscalerSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -319,6 +349,7 @@ public nonisolated struct HorizontalPodAutoscaler: @unchecked Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {_uniqueStorage()._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: HorizontalPodAutoscalerStatus {
     get {_storage._status ?? HorizontalPodAutoscalerStatus()}
     set {_uniqueStorage()._status = newValue}
@@ -335,11 +366,13 @@ public nonisolated struct HorizontalPodAutoscaler: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// How the number grows and shrinks.
 public nonisolated struct HorizontalPodAutoscalerBehavior: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How it grows.
   public var scaleUp: HPAScalingRules {
     get {_scaleUp ?? HPAScalingRules()}
     set {_scaleUp = newValue}
@@ -349,6 +382,7 @@ public nonisolated struct HorizontalPodAutoscalerBehavior: Sendable {
   /// Clears the value of `scaleUp`. Subsequent reads from it will return its default value.
   public mutating func clearScaleUp() {self._scaleUp = nil}
 
+  /// How it shrinks.
   public var scaleDown: HPAScalingRules {
     get {_scaleDown ?? HPAScalingRules()}
     set {_scaleDown = newValue}
@@ -366,11 +400,13 @@ public nonisolated struct HorizontalPodAutoscalerBehavior: Sendable {
   fileprivate var _scaleDown: HPAScalingRules? = nil
 }
 
+/// An observation of the state of a HorizontalPodAutoscaler.
 public nonisolated struct HorizontalPodAutoscalerCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -380,6 +416,7 @@ public nonisolated struct HorizontalPodAutoscalerCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -389,6 +426,7 @@ public nonisolated struct HorizontalPodAutoscalerCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -398,6 +436,7 @@ public nonisolated struct HorizontalPodAutoscalerCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -407,6 +446,7 @@ public nonisolated struct HorizontalPodAutoscalerCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -427,11 +467,13 @@ public nonisolated struct HorizontalPodAutoscalerCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of HorizontalPodAutoscaler objects.
 public nonisolated struct HorizontalPodAutoscalerList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -441,6 +483,7 @@ public nonisolated struct HorizontalPodAutoscalerList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [HorizontalPodAutoscaler] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -450,11 +493,13 @@ public nonisolated struct HorizontalPodAutoscalerList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a HorizontalPodAutoscaler.
 public nonisolated struct HorizontalPodAutoscalerSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is scaled.
   public var scaleTargetRef: CrossVersionObjectReference {
     get {_scaleTargetRef ?? CrossVersionObjectReference()}
     set {_scaleTargetRef = newValue}
@@ -464,6 +509,7 @@ public nonisolated struct HorizontalPodAutoscalerSpec: Sendable {
   /// Clears the value of `scaleTargetRef`. Subsequent reads from it will return its default value.
   public mutating func clearScaleTargetRef() {self._scaleTargetRef = nil}
 
+  /// Fewest replicas.
   public var minReplicas: Int32 {
     get {_minReplicas ?? 0}
     set {_minReplicas = newValue}
@@ -473,6 +519,7 @@ public nonisolated struct HorizontalPodAutoscalerSpec: Sendable {
   /// Clears the value of `minReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearMinReplicas() {self._minReplicas = nil}
 
+  /// Most replicas.
   public var maxReplicas: Int32 {
     get {_maxReplicas ?? 0}
     set {_maxReplicas = newValue}
@@ -482,8 +529,10 @@ public nonisolated struct HorizontalPodAutoscalerSpec: Sendable {
   /// Clears the value of `maxReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearMaxReplicas() {self._maxReplicas = nil}
 
+  /// What the number is computed from.
   public var metrics: [MetricSpec] = []
 
+  /// How fast it grows and shrinks.
   public var behavior: HorizontalPodAutoscalerBehavior {
     get {_behavior ?? HorizontalPodAutoscalerBehavior()}
     set {_behavior = newValue}
@@ -503,11 +552,13 @@ public nonisolated struct HorizontalPodAutoscalerSpec: Sendable {
   fileprivate var _behavior: HorizontalPodAutoscalerBehavior? = nil
 }
 
+/// What was last observed of a HorizontalPodAutoscaler.
 public nonisolated struct HorizontalPodAutoscalerStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -517,6 +568,7 @@ public nonisolated struct HorizontalPodAutoscalerStatus: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// When it was last scaled.
   public var lastScaleTime: KubeMeta.MetaTime {
     get {_lastScaleTime ?? KubeMeta.MetaTime()}
     set {_lastScaleTime = newValue}
@@ -526,6 +578,7 @@ public nonisolated struct HorizontalPodAutoscalerStatus: Sendable {
   /// Clears the value of `lastScaleTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastScaleTime() {self._lastScaleTime = nil}
 
+  /// Pods of the current revision.
   public var currentReplicas: Int32 {
     get {_currentReplicas ?? 0}
     set {_currentReplicas = newValue}
@@ -535,6 +588,7 @@ public nonisolated struct HorizontalPodAutoscalerStatus: Sendable {
   /// Clears the value of `currentReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentReplicas() {self._currentReplicas = nil}
 
+  /// How many replicas there should be.
   public var desiredReplicas: Int32 {
     get {_desiredReplicas ?? 0}
     set {_desiredReplicas = newValue}
@@ -544,8 +598,10 @@ public nonisolated struct HorizontalPodAutoscalerStatus: Sendable {
   /// Clears the value of `desiredReplicas`. Subsequent reads from it will return its default value.
   public mutating func clearDesiredReplicas() {self._desiredReplicas = nil}
 
+  /// The metrics as last read.
   public var currentMetrics: [MetricStatus] = []
 
+  /// Latest observations of the state, one a type.
   public var conditions: [HorizontalPodAutoscalerCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -558,11 +614,13 @@ public nonisolated struct HorizontalPodAutoscalerStatus: Sendable {
   fileprivate var _desiredReplicas: Int32? = nil
 }
 
+/// Which metric.
 public nonisolated struct MetricIdentifier: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -572,6 +630,7 @@ public nonisolated struct MetricIdentifier: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_selector ?? KubeMeta.MetaLabelSelector()}
     set {_selector = newValue}
@@ -589,11 +648,13 @@ public nonisolated struct MetricIdentifier: Sendable {
   fileprivate var _selector: KubeMeta.MetaLabelSelector? = nil
 }
 
+/// A metric and the value that is wanted.
 public nonisolated struct MetricSpec: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_storage._type ?? String()}
     set {_uniqueStorage()._type = newValue}
@@ -603,6 +664,7 @@ public nonisolated struct MetricSpec: @unchecked Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {_uniqueStorage()._type = nil}
 
+  /// The object itself, or a metric of one.
   public var object: ObjectMetricSource {
     get {_storage._object ?? ObjectMetricSource()}
     set {_uniqueStorage()._object = newValue}
@@ -612,6 +674,7 @@ public nonisolated struct MetricSpec: @unchecked Sendable {
   /// Clears the value of `object`. Subsequent reads from it will return its default value.
   public mutating func clearObject() {_uniqueStorage()._object = nil}
 
+  /// Pods, or a metric of them.
   public var pods: PodsMetricSource {
     get {_storage._pods ?? PodsMetricSource()}
     set {_uniqueStorage()._pods = newValue}
@@ -621,6 +684,7 @@ public nonisolated struct MetricSpec: @unchecked Sendable {
   /// Clears the value of `pods`. Subsequent reads from it will return its default value.
   public mutating func clearPods() {_uniqueStorage()._pods = nil}
 
+  /// Name of the resource.
   public var resource: ResourceMetricSource {
     get {_storage._resource ?? ResourceMetricSource()}
     set {_uniqueStorage()._resource = newValue}
@@ -630,6 +694,7 @@ public nonisolated struct MetricSpec: @unchecked Sendable {
   /// Clears the value of `resource`. Subsequent reads from it will return its default value.
   public mutating func clearResource() {_uniqueStorage()._resource = nil}
 
+  /// Resource of one container.
   public var containerResource: ContainerResourceMetricSource {
     get {_storage._containerResource ?? ContainerResourceMetricSource()}
     set {_uniqueStorage()._containerResource = newValue}
@@ -639,6 +704,7 @@ public nonisolated struct MetricSpec: @unchecked Sendable {
   /// Clears the value of `containerResource`. Subsequent reads from it will return its default value.
   public mutating func clearContainerResource() {_uniqueStorage()._containerResource = nil}
 
+  /// Metric from outside the cluster.
   public var external: ExternalMetricSource {
     get {_storage._external ?? ExternalMetricSource()}
     set {_uniqueStorage()._external = newValue}
@@ -655,11 +721,13 @@ public nonisolated struct MetricSpec: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A metric as it was last read.
 public nonisolated struct MetricStatus: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_storage._type ?? String()}
     set {_uniqueStorage()._type = newValue}
@@ -669,6 +737,7 @@ public nonisolated struct MetricStatus: @unchecked Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {_uniqueStorage()._type = nil}
 
+  /// The object itself, or a metric of one.
   public var object: ObjectMetricStatus {
     get {_storage._object ?? ObjectMetricStatus()}
     set {_uniqueStorage()._object = newValue}
@@ -678,6 +747,7 @@ public nonisolated struct MetricStatus: @unchecked Sendable {
   /// Clears the value of `object`. Subsequent reads from it will return its default value.
   public mutating func clearObject() {_uniqueStorage()._object = nil}
 
+  /// Pods, or a metric of them.
   public var pods: PodsMetricStatus {
     get {_storage._pods ?? PodsMetricStatus()}
     set {_uniqueStorage()._pods = newValue}
@@ -687,6 +757,7 @@ public nonisolated struct MetricStatus: @unchecked Sendable {
   /// Clears the value of `pods`. Subsequent reads from it will return its default value.
   public mutating func clearPods() {_uniqueStorage()._pods = nil}
 
+  /// Name of the resource.
   public var resource: ResourceMetricStatus {
     get {_storage._resource ?? ResourceMetricStatus()}
     set {_uniqueStorage()._resource = newValue}
@@ -696,6 +767,7 @@ public nonisolated struct MetricStatus: @unchecked Sendable {
   /// Clears the value of `resource`. Subsequent reads from it will return its default value.
   public mutating func clearResource() {_uniqueStorage()._resource = nil}
 
+  /// Resource of one container.
   public var containerResource: ContainerResourceMetricStatus {
     get {_storage._containerResource ?? ContainerResourceMetricStatus()}
     set {_uniqueStorage()._containerResource = newValue}
@@ -705,6 +777,7 @@ public nonisolated struct MetricStatus: @unchecked Sendable {
   /// Clears the value of `containerResource`. Subsequent reads from it will return its default value.
   public mutating func clearContainerResource() {_uniqueStorage()._containerResource = nil}
 
+  /// Metric from outside the cluster.
   public var external: ExternalMetricStatus {
     get {_storage._external ?? ExternalMetricStatus()}
     set {_uniqueStorage()._external = newValue}
@@ -721,11 +794,13 @@ public nonisolated struct MetricStatus: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// The value of a metric that is wanted.
 public nonisolated struct MetricTarget: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -735,6 +810,7 @@ public nonisolated struct MetricTarget: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// Value as text or number.
   public var value: KubeMeta.Quantity {
     get {_value ?? KubeMeta.Quantity()}
     set {_value = newValue}
@@ -744,6 +820,7 @@ public nonisolated struct MetricTarget: Sendable {
   /// Clears the value of `value`. Subsequent reads from it will return its default value.
   public mutating func clearValue() {self._value = nil}
 
+  /// Mean value.
   public var averageValue: KubeMeta.Quantity {
     get {_averageValue ?? KubeMeta.Quantity()}
     set {_averageValue = newValue}
@@ -753,6 +830,7 @@ public nonisolated struct MetricTarget: Sendable {
   /// Clears the value of `averageValue`. Subsequent reads from it will return its default value.
   public mutating func clearAverageValue() {self._averageValue = nil}
 
+  /// Mean use in percent of the request.
   public var averageUtilization: Int32 {
     get {_averageUtilization ?? 0}
     set {_averageUtilization = newValue}
@@ -772,11 +850,13 @@ public nonisolated struct MetricTarget: Sendable {
   fileprivate var _averageUtilization: Int32? = nil
 }
 
+/// The value of a metric as it was last read.
 public nonisolated struct MetricValueStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Value as text or number.
   public var value: KubeMeta.Quantity {
     get {_value ?? KubeMeta.Quantity()}
     set {_value = newValue}
@@ -786,6 +866,7 @@ public nonisolated struct MetricValueStatus: Sendable {
   /// Clears the value of `value`. Subsequent reads from it will return its default value.
   public mutating func clearValue() {self._value = nil}
 
+  /// Mean value.
   public var averageValue: KubeMeta.Quantity {
     get {_averageValue ?? KubeMeta.Quantity()}
     set {_averageValue = newValue}
@@ -795,6 +876,7 @@ public nonisolated struct MetricValueStatus: Sendable {
   /// Clears the value of `averageValue`. Subsequent reads from it will return its default value.
   public mutating func clearAverageValue() {self._averageValue = nil}
 
+  /// Mean use in percent of the request.
   public var averageUtilization: Int32 {
     get {_averageUtilization ?? 0}
     set {_averageUtilization = newValue}
@@ -813,11 +895,13 @@ public nonisolated struct MetricValueStatus: Sendable {
   fileprivate var _averageUtilization: Int32? = nil
 }
 
+/// A metric of an object.
 public nonisolated struct ObjectMetricSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Object that the metric is about.
   public var describedObject: CrossVersionObjectReference {
     get {_describedObject ?? CrossVersionObjectReference()}
     set {_describedObject = newValue}
@@ -827,6 +911,7 @@ public nonisolated struct ObjectMetricSource: Sendable {
   /// Clears the value of `describedObject`. Subsequent reads from it will return its default value.
   public mutating func clearDescribedObject() {self._describedObject = nil}
 
+  /// What is meant to be reached.
   public var target: MetricTarget {
     get {_target ?? MetricTarget()}
     set {_target = newValue}
@@ -836,6 +921,7 @@ public nonisolated struct ObjectMetricSource: Sendable {
   /// Clears the value of `target`. Subsequent reads from it will return its default value.
   public mutating func clearTarget() {self._target = nil}
 
+  /// Which metric.
   public var metric: MetricIdentifier {
     get {_metric ?? MetricIdentifier()}
     set {_metric = newValue}
@@ -854,11 +940,13 @@ public nonisolated struct ObjectMetricSource: Sendable {
   fileprivate var _metric: MetricIdentifier? = nil
 }
 
+/// What was last observed of an ObjectMetric.
 public nonisolated struct ObjectMetricStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which metric.
   public var metric: MetricIdentifier {
     get {_metric ?? MetricIdentifier()}
     set {_metric = newValue}
@@ -868,6 +956,7 @@ public nonisolated struct ObjectMetricStatus: Sendable {
   /// Clears the value of `metric`. Subsequent reads from it will return its default value.
   public mutating func clearMetric() {self._metric = nil}
 
+  /// Value now.
   public var current: MetricValueStatus {
     get {_current ?? MetricValueStatus()}
     set {_current = newValue}
@@ -877,6 +966,7 @@ public nonisolated struct ObjectMetricStatus: Sendable {
   /// Clears the value of `current`. Subsequent reads from it will return its default value.
   public mutating func clearCurrent() {self._current = nil}
 
+  /// Object that the metric is about.
   public var describedObject: CrossVersionObjectReference {
     get {_describedObject ?? CrossVersionObjectReference()}
     set {_describedObject = newValue}
@@ -895,11 +985,13 @@ public nonisolated struct ObjectMetricStatus: Sendable {
   fileprivate var _describedObject: CrossVersionObjectReference? = nil
 }
 
+/// A metric of pods.
 public nonisolated struct PodsMetricSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which metric.
   public var metric: MetricIdentifier {
     get {_metric ?? MetricIdentifier()}
     set {_metric = newValue}
@@ -909,6 +1001,7 @@ public nonisolated struct PodsMetricSource: Sendable {
   /// Clears the value of `metric`. Subsequent reads from it will return its default value.
   public mutating func clearMetric() {self._metric = nil}
 
+  /// What is meant to be reached.
   public var target: MetricTarget {
     get {_target ?? MetricTarget()}
     set {_target = newValue}
@@ -926,11 +1019,13 @@ public nonisolated struct PodsMetricSource: Sendable {
   fileprivate var _target: MetricTarget? = nil
 }
 
+/// What was last observed of a PodsMetric.
 public nonisolated struct PodsMetricStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which metric.
   public var metric: MetricIdentifier {
     get {_metric ?? MetricIdentifier()}
     set {_metric = newValue}
@@ -940,6 +1035,7 @@ public nonisolated struct PodsMetricStatus: Sendable {
   /// Clears the value of `metric`. Subsequent reads from it will return its default value.
   public mutating func clearMetric() {self._metric = nil}
 
+  /// Value now.
   public var current: MetricValueStatus {
     get {_current ?? MetricValueStatus()}
     set {_current = newValue}
@@ -957,11 +1053,13 @@ public nonisolated struct PodsMetricStatus: Sendable {
   fileprivate var _current: MetricValueStatus? = nil
 }
 
+/// A resource of pods as a metric.
 public nonisolated struct ResourceMetricSource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -971,6 +1069,7 @@ public nonisolated struct ResourceMetricSource: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// What is meant to be reached.
   public var target: MetricTarget {
     get {_target ?? MetricTarget()}
     set {_target = newValue}
@@ -988,11 +1087,13 @@ public nonisolated struct ResourceMetricSource: Sendable {
   fileprivate var _target: MetricTarget? = nil
 }
 
+/// What was last observed of a ResourceMetric.
 public nonisolated struct ResourceMetricStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -1002,6 +1103,7 @@ public nonisolated struct ResourceMetricStatus: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Value now.
   public var current: MetricValueStatus {
     get {_current ?? MetricValueStatus()}
     set {_current = newValue}

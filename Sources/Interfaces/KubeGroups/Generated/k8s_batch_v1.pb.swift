@@ -28,11 +28,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Makes jobs by a schedule.
 public nonisolated struct CronJob: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -42,6 +44,7 @@ public nonisolated struct CronJob: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: CronJobSpec {
     get {_spec ?? CronJobSpec()}
     set {_spec = newValue}
@@ -51,6 +54,7 @@ public nonisolated struct CronJob: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: CronJobStatus {
     get {_status ?? CronJobStatus()}
     set {_status = newValue}
@@ -69,11 +73,13 @@ public nonisolated struct CronJob: Sendable {
   fileprivate var _status: CronJobStatus? = nil
 }
 
+/// A list of CronJob objects.
 public nonisolated struct CronJobList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -83,6 +89,7 @@ public nonisolated struct CronJobList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [CronJob] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -92,11 +99,13 @@ public nonisolated struct CronJobList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a CronJob.
 public nonisolated struct CronJobSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When to run, in cron's form.
   public var schedule: String {
     get {_schedule ?? String()}
     set {_schedule = newValue}
@@ -106,6 +115,7 @@ public nonisolated struct CronJobSpec: Sendable {
   /// Clears the value of `schedule`. Subsequent reads from it will return its default value.
   public mutating func clearSchedule() {self._schedule = nil}
 
+  /// Time zone of the schedule.
   public var timeZone: String {
     get {_timeZone ?? String()}
     set {_timeZone = newValue}
@@ -115,6 +125,7 @@ public nonisolated struct CronJobSpec: Sendable {
   /// Clears the value of `timeZone`. Subsequent reads from it will return its default value.
   public mutating func clearTimeZone() {self._timeZone = nil}
 
+  /// How late a run may still start.
   public var startingDeadlineSeconds: Int64 {
     get {_startingDeadlineSeconds ?? 0}
     set {_startingDeadlineSeconds = newValue}
@@ -124,6 +135,7 @@ public nonisolated struct CronJobSpec: Sendable {
   /// Clears the value of `startingDeadlineSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearStartingDeadlineSeconds() {self._startingDeadlineSeconds = nil}
 
+  /// What happens when the last run is not over.
   public var concurrencyPolicy: String {
     get {_concurrencyPolicy ?? String()}
     set {_concurrencyPolicy = newValue}
@@ -133,6 +145,7 @@ public nonisolated struct CronJobSpec: Sendable {
   /// Clears the value of `concurrencyPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearConcurrencyPolicy() {self._concurrencyPolicy = nil}
 
+  /// Whether nothing is started for now.
   public var suspend: Bool {
     get {_suspend ?? false}
     set {_suspend = newValue}
@@ -142,6 +155,7 @@ public nonisolated struct CronJobSpec: Sendable {
   /// Clears the value of `suspend`. Subsequent reads from it will return its default value.
   public mutating func clearSuspend() {self._suspend = nil}
 
+  /// What the jobs look like.
   public var jobTemplate: JobTemplateSpec {
     get {_jobTemplate ?? JobTemplateSpec()}
     set {_jobTemplate = newValue}
@@ -151,6 +165,7 @@ public nonisolated struct CronJobSpec: Sendable {
   /// Clears the value of `jobTemplate`. Subsequent reads from it will return its default value.
   public mutating func clearJobTemplate() {self._jobTemplate = nil}
 
+  /// How many successful jobs are kept.
   public var successfulJobsHistoryLimit: Int32 {
     get {_successfulJobsHistoryLimit ?? 0}
     set {_successfulJobsHistoryLimit = newValue}
@@ -160,6 +175,7 @@ public nonisolated struct CronJobSpec: Sendable {
   /// Clears the value of `successfulJobsHistoryLimit`. Subsequent reads from it will return its default value.
   public mutating func clearSuccessfulJobsHistoryLimit() {self._successfulJobsHistoryLimit = nil}
 
+  /// How many failed jobs are kept.
   public var failedJobsHistoryLimit: Int32 {
     get {_failedJobsHistoryLimit ?? 0}
     set {_failedJobsHistoryLimit = newValue}
@@ -183,13 +199,16 @@ public nonisolated struct CronJobSpec: Sendable {
   fileprivate var _failedJobsHistoryLimit: Int32? = nil
 }
 
+/// What was last observed of a CronJob.
 public nonisolated struct CronJobStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is in use now.
   public var active: [KubeCore.ObjectReference] = []
 
+  /// When a job was last started.
   public var lastScheduleTime: KubeMeta.MetaTime {
     get {_lastScheduleTime ?? KubeMeta.MetaTime()}
     set {_lastScheduleTime = newValue}
@@ -199,6 +218,7 @@ public nonisolated struct CronJobStatus: Sendable {
   /// Clears the value of `lastScheduleTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastScheduleTime() {self._lastScheduleTime = nil}
 
+  /// When a job last succeeded.
   public var lastSuccessfulTime: KubeMeta.MetaTime {
     get {_lastSuccessfulTime ?? KubeMeta.MetaTime()}
     set {_lastSuccessfulTime = newValue}
@@ -216,11 +236,13 @@ public nonisolated struct CronJobStatus: Sendable {
   fileprivate var _lastSuccessfulTime: KubeMeta.MetaTime? = nil
 }
 
+/// Runs pods until enough have succeeded.
 public nonisolated struct Job: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -230,6 +252,7 @@ public nonisolated struct Job: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: JobSpec {
     get {_spec ?? JobSpec()}
     set {_spec = newValue}
@@ -239,6 +262,7 @@ public nonisolated struct Job: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: JobStatus {
     get {_status ?? JobStatus()}
     set {_status = newValue}
@@ -257,11 +281,13 @@ public nonisolated struct Job: Sendable {
   fileprivate var _status: JobStatus? = nil
 }
 
+/// An observation of the state of a Job.
 public nonisolated struct JobCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -271,6 +297,7 @@ public nonisolated struct JobCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -280,6 +307,7 @@ public nonisolated struct JobCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// When it was last looked at.
   public var lastProbeTime: KubeMeta.MetaTime {
     get {_lastProbeTime ?? KubeMeta.MetaTime()}
     set {_lastProbeTime = newValue}
@@ -289,6 +317,7 @@ public nonisolated struct JobCondition: Sendable {
   /// Clears the value of `lastProbeTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastProbeTime() {self._lastProbeTime = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -298,6 +327,7 @@ public nonisolated struct JobCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -307,6 +337,7 @@ public nonisolated struct JobCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -328,11 +359,13 @@ public nonisolated struct JobCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// A list of Job objects.
 public nonisolated struct JobList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -342,6 +375,7 @@ public nonisolated struct JobList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Job] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -351,11 +385,13 @@ public nonisolated struct JobList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a Job.
 public nonisolated struct JobSpec: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many pods run at the same time.
   public var parallelism: Int32 {
     get {_storage._parallelism ?? 0}
     set {_uniqueStorage()._parallelism = newValue}
@@ -365,6 +401,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `parallelism`. Subsequent reads from it will return its default value.
   public mutating func clearParallelism() {_uniqueStorage()._parallelism = nil}
 
+  /// How many pods must succeed.
   public var completions: Int32 {
     get {_storage._completions ?? 0}
     set {_uniqueStorage()._completions = newValue}
@@ -374,6 +411,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `completions`. Subsequent reads from it will return its default value.
   public mutating func clearCompletions() {_uniqueStorage()._completions = nil}
 
+  /// Time after which it is ended.
   public var activeDeadlineSeconds: Int64 {
     get {_storage._activeDeadlineSeconds ?? 0}
     set {_uniqueStorage()._activeDeadlineSeconds = newValue}
@@ -383,6 +421,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `activeDeadlineSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearActiveDeadlineSeconds() {_uniqueStorage()._activeDeadlineSeconds = nil}
 
+  /// What failures of pods mean.
   public var podFailurePolicy: PodFailurePolicy {
     get {_storage._podFailurePolicy ?? PodFailurePolicy()}
     set {_uniqueStorage()._podFailurePolicy = newValue}
@@ -392,6 +431,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `podFailurePolicy`. Subsequent reads from it will return its default value.
   public mutating func clearPodFailurePolicy() {_uniqueStorage()._podFailurePolicy = nil}
 
+  /// When the job has succeeded already.
   public var successPolicy: SuccessPolicy {
     get {_storage._successPolicy ?? SuccessPolicy()}
     set {_uniqueStorage()._successPolicy = newValue}
@@ -401,6 +441,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `successPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearSuccessPolicy() {_uniqueStorage()._successPolicy = nil}
 
+  /// How many failures there may be.
   public var backoffLimit: Int32 {
     get {_storage._backoffLimit ?? 0}
     set {_uniqueStorage()._backoffLimit = newValue}
@@ -410,6 +451,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `backoffLimit`. Subsequent reads from it will return its default value.
   public mutating func clearBackoffLimit() {_uniqueStorage()._backoffLimit = nil}
 
+  /// How many failures an index may have.
   public var backoffLimitPerIndex: Int32 {
     get {_storage._backoffLimitPerIndex ?? 0}
     set {_uniqueStorage()._backoffLimitPerIndex = newValue}
@@ -419,6 +461,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `backoffLimitPerIndex`. Subsequent reads from it will return its default value.
   public mutating func clearBackoffLimitPerIndex() {_uniqueStorage()._backoffLimitPerIndex = nil}
 
+  /// How many indexes may fail.
   public var maxFailedIndexes: Int32 {
     get {_storage._maxFailedIndexes ?? 0}
     set {_uniqueStorage()._maxFailedIndexes = newValue}
@@ -428,6 +471,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `maxFailedIndexes`. Subsequent reads from it will return its default value.
   public mutating func clearMaxFailedIndexes() {_uniqueStorage()._maxFailedIndexes = nil}
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_storage._selector ?? KubeMeta.MetaLabelSelector()}
     set {_uniqueStorage()._selector = newValue}
@@ -437,6 +481,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `selector`. Subsequent reads from it will return its default value.
   public mutating func clearSelector() {_uniqueStorage()._selector = nil}
 
+  /// Whether the user chose the selector.
   public var manualSelector: Bool {
     get {_storage._manualSelector ?? false}
     set {_uniqueStorage()._manualSelector = newValue}
@@ -446,6 +491,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `manualSelector`. Subsequent reads from it will return its default value.
   public mutating func clearManualSelector() {_uniqueStorage()._manualSelector = nil}
 
+  /// What the objects that are made look like.
   public var template: KubeCore.PodTemplateSpec {
     get {_storage._template ?? KubeCore.PodTemplateSpec()}
     set {_uniqueStorage()._template = newValue}
@@ -455,6 +501,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `template`. Subsequent reads from it will return its default value.
   public mutating func clearTemplate() {_uniqueStorage()._template = nil}
 
+  /// Time after which the ended job is removed.
   public var ttlSecondsAfterFinished: Int32 {
     get {_storage._ttlSecondsAfterFinished ?? 0}
     set {_uniqueStorage()._ttlSecondsAfterFinished = newValue}
@@ -464,6 +511,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `ttlSecondsAfterFinished`. Subsequent reads from it will return its default value.
   public mutating func clearTtlSecondsAfterFinished() {_uniqueStorage()._ttlSecondsAfterFinished = nil}
 
+  /// NonIndexed or Indexed.
   public var completionMode: String {
     get {_storage._completionMode ?? String()}
     set {_uniqueStorage()._completionMode = newValue}
@@ -473,6 +521,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `completionMode`. Subsequent reads from it will return its default value.
   public mutating func clearCompletionMode() {_uniqueStorage()._completionMode = nil}
 
+  /// Whether nothing is started for now.
   public var suspend: Bool {
     get {_storage._suspend ?? false}
     set {_uniqueStorage()._suspend = newValue}
@@ -482,6 +531,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `suspend`. Subsequent reads from it will return its default value.
   public mutating func clearSuspend() {_uniqueStorage()._suspend = nil}
 
+  /// When a pod that ends is replaced.
   public var podReplacementPolicy: String {
     get {_storage._podReplacementPolicy ?? String()}
     set {_uniqueStorage()._podReplacementPolicy = newValue}
@@ -491,6 +541,7 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   /// Clears the value of `podReplacementPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearPodReplacementPolicy() {_uniqueStorage()._podReplacementPolicy = nil}
 
+  /// Controller that looks after it.
   public var managedBy: String {
     get {_storage._managedBy ?? String()}
     set {_uniqueStorage()._managedBy = newValue}
@@ -507,13 +558,16 @@ public nonisolated struct JobSpec: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What was last observed of a Job.
 public nonisolated struct JobStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Latest observations of the state, one a type.
   public var conditions: [JobCondition] = []
 
+  /// When it began.
   public var startTime: KubeMeta.MetaTime {
     get {_startTime ?? KubeMeta.MetaTime()}
     set {_startTime = newValue}
@@ -523,6 +577,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `startTime`. Subsequent reads from it will return its default value.
   public mutating func clearStartTime() {self._startTime = nil}
 
+  /// When it was done.
   public var completionTime: KubeMeta.MetaTime {
     get {_completionTime ?? KubeMeta.MetaTime()}
     set {_completionTime = newValue}
@@ -532,6 +587,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `completionTime`. Subsequent reads from it will return its default value.
   public mutating func clearCompletionTime() {self._completionTime = nil}
 
+  /// What is in use now.
   public var active: Int32 {
     get {_active ?? 0}
     set {_active = newValue}
@@ -541,6 +597,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `active`. Subsequent reads from it will return its default value.
   public mutating func clearActive() {self._active = nil}
 
+  /// Pods that succeeded, or how many.
   public var succeeded: Int32 {
     get {_succeeded ?? 0}
     set {_succeeded = newValue}
@@ -550,6 +607,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `succeeded`. Subsequent reads from it will return its default value.
   public mutating func clearSucceeded() {self._succeeded = nil}
 
+  /// Pods that failed, or how many.
   public var failed: Int32 {
     get {_failed ?? 0}
     set {_failed = newValue}
@@ -559,6 +617,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `failed`. Subsequent reads from it will return its default value.
   public mutating func clearFailed() {self._failed = nil}
 
+  /// Pods that are ending, or whether it ends.
   public var terminating: Int32 {
     get {_terminating ?? 0}
     set {_terminating = newValue}
@@ -568,6 +627,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `terminating`. Subsequent reads from it will return its default value.
   public mutating func clearTerminating() {self._terminating = nil}
 
+  /// Indexes that succeeded.
   public var completedIndexes: String {
     get {_completedIndexes ?? String()}
     set {_completedIndexes = newValue}
@@ -577,6 +637,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `completedIndexes`. Subsequent reads from it will return its default value.
   public mutating func clearCompletedIndexes() {self._completedIndexes = nil}
 
+  /// Indexes that failed.
   public var failedIndexes: String {
     get {_failedIndexes ?? String()}
     set {_failedIndexes = newValue}
@@ -586,6 +647,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `failedIndexes`. Subsequent reads from it will return its default value.
   public mutating func clearFailedIndexes() {self._failedIndexes = nil}
 
+  /// Ended pods that are not counted yet.
   public var uncountedTerminatedPods: UncountedTerminatedPods {
     get {_uncountedTerminatedPods ?? UncountedTerminatedPods()}
     set {_uncountedTerminatedPods = newValue}
@@ -595,6 +657,7 @@ public nonisolated struct JobStatus: Sendable {
   /// Clears the value of `uncountedTerminatedPods`. Subsequent reads from it will return its default value.
   public mutating func clearUncountedTerminatedPods() {self._uncountedTerminatedPods = nil}
 
+  /// Whether it can take traffic.
   public var ready: Int32 {
     get {_ready ?? 0}
     set {_ready = newValue}
@@ -620,11 +683,13 @@ public nonisolated struct JobStatus: Sendable {
   fileprivate var _ready: Int32? = nil
 }
 
+/// What the jobs that are made look like.
 public nonisolated struct JobTemplateSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -634,6 +699,7 @@ public nonisolated struct JobTemplateSpec: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: JobSpec {
     get {_spec ?? JobSpec()}
     set {_spec = newValue}
@@ -651,11 +717,13 @@ public nonisolated struct JobTemplateSpec: Sendable {
   fileprivate var _spec: JobSpec? = nil
 }
 
+/// What failures of a job's pods mean.
 public nonisolated struct PodFailurePolicy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The rules; each adds to the others.
   public var rules: [PodFailurePolicyRule] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -663,11 +731,13 @@ public nonisolated struct PodFailurePolicy: Sendable {
   public init() {}
 }
 
+/// The exit codes that a rule is about.
 public nonisolated struct PodFailurePolicyOnExitCodesRequirement: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the container.
   public var containerName: String {
     get {_containerName ?? String()}
     set {_containerName = newValue}
@@ -677,6 +747,7 @@ public nonisolated struct PodFailurePolicyOnExitCodesRequirement: Sendable {
   /// Clears the value of `containerName`. Subsequent reads from it will return its default value.
   public mutating func clearContainerName() {self._containerName = nil}
 
+  /// How the values are compared.
   public var `operator`: String {
     get {_operator ?? String()}
     set {_operator = newValue}
@@ -686,6 +757,7 @@ public nonisolated struct PodFailurePolicyOnExitCodesRequirement: Sendable {
   /// Clears the value of ``operator``. Subsequent reads from it will return its default value.
   public mutating func clearOperator() {self._operator = nil}
 
+  /// The values that are compared with.
   public var values: [Int32] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -696,11 +768,13 @@ public nonisolated struct PodFailurePolicyOnExitCodesRequirement: Sendable {
   fileprivate var _operator: String? = nil
 }
 
+/// The pod condition that a rule is about.
 public nonisolated struct PodFailurePolicyOnPodConditionsPattern: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -710,6 +784,7 @@ public nonisolated struct PodFailurePolicyOnPodConditionsPattern: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -727,11 +802,13 @@ public nonisolated struct PodFailurePolicyOnPodConditionsPattern: Sendable {
   fileprivate var _status: String? = nil
 }
 
+/// What one kind of failure means.
 public nonisolated struct PodFailurePolicyRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is to be done, or was done.
   public var action: String {
     get {_action ?? String()}
     set {_action = newValue}
@@ -741,6 +818,7 @@ public nonisolated struct PodFailurePolicyRule: Sendable {
   /// Clears the value of `action`. Subsequent reads from it will return its default value.
   public mutating func clearAction() {self._action = nil}
 
+  /// Which exit codes are meant.
   public var onExitCodes: PodFailurePolicyOnExitCodesRequirement {
     get {_onExitCodes ?? PodFailurePolicyOnExitCodesRequirement()}
     set {_onExitCodes = newValue}
@@ -750,6 +828,7 @@ public nonisolated struct PodFailurePolicyRule: Sendable {
   /// Clears the value of `onExitCodes`. Subsequent reads from it will return its default value.
   public mutating func clearOnExitCodes() {self._onExitCodes = nil}
 
+  /// Which conditions are meant.
   public var onPodConditions: [PodFailurePolicyOnPodConditionsPattern] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -760,11 +839,13 @@ public nonisolated struct PodFailurePolicyRule: Sendable {
   fileprivate var _onExitCodes: PodFailurePolicyOnExitCodesRequirement? = nil
 }
 
+/// When a job has succeeded before all pods have.
 public nonisolated struct SuccessPolicy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The rules; each adds to the others.
   public var rules: [SuccessPolicyRule] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -772,11 +853,13 @@ public nonisolated struct SuccessPolicy: Sendable {
   public init() {}
 }
 
+/// One way to have succeeded.
 public nonisolated struct SuccessPolicyRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Indexes that must succeed.
   public var succeededIndexes: String {
     get {_succeededIndexes ?? String()}
     set {_succeededIndexes = newValue}
@@ -786,6 +869,7 @@ public nonisolated struct SuccessPolicyRule: Sendable {
   /// Clears the value of `succeededIndexes`. Subsequent reads from it will return its default value.
   public mutating func clearSucceededIndexes() {self._succeededIndexes = nil}
 
+  /// How many must succeed.
   public var succeededCount: Int32 {
     get {_succeededCount ?? 0}
     set {_succeededCount = newValue}
@@ -803,13 +887,16 @@ public nonisolated struct SuccessPolicyRule: Sendable {
   fileprivate var _succeededCount: Int32? = nil
 }
 
+/// Ended pods that are not counted yet.
 public nonisolated struct UncountedTerminatedPods: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Pods that succeeded, or how many.
   public var succeeded: [String] = []
 
+  /// Pods that failed, or how many.
   public var failed: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

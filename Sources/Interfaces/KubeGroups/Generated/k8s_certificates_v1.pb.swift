@@ -32,11 +32,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Asks for a certificate.
 public nonisolated struct CertificatesCertificateSigningRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -46,6 +48,7 @@ public nonisolated struct CertificatesCertificateSigningRequest: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: CertificatesCertificateSigningRequestSpec {
     get {_spec ?? CertificatesCertificateSigningRequestSpec()}
     set {_spec = newValue}
@@ -55,6 +58,7 @@ public nonisolated struct CertificatesCertificateSigningRequest: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: CertificatesCertificateSigningRequestStatus {
     get {_status ?? CertificatesCertificateSigningRequestStatus()}
     set {_status = newValue}
@@ -73,11 +77,13 @@ public nonisolated struct CertificatesCertificateSigningRequest: Sendable {
   fileprivate var _status: CertificatesCertificateSigningRequestStatus? = nil
 }
 
+/// An observation of the state of a CertificateSigningRequest.
 public nonisolated struct CertificatesCertificateSigningRequestCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -87,6 +93,7 @@ public nonisolated struct CertificatesCertificateSigningRequestCondition: Sendab
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -96,6 +103,7 @@ public nonisolated struct CertificatesCertificateSigningRequestCondition: Sendab
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -105,6 +113,7 @@ public nonisolated struct CertificatesCertificateSigningRequestCondition: Sendab
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -114,6 +123,7 @@ public nonisolated struct CertificatesCertificateSigningRequestCondition: Sendab
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {self._message = nil}
 
+  /// When the condition was last written.
   public var lastUpdateTime: KubeMeta.MetaTime {
     get {_lastUpdateTime ?? KubeMeta.MetaTime()}
     set {_lastUpdateTime = newValue}
@@ -123,6 +133,7 @@ public nonisolated struct CertificatesCertificateSigningRequestCondition: Sendab
   /// Clears the value of `lastUpdateTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastUpdateTime() {self._lastUpdateTime = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: KubeMeta.MetaTime {
     get {_lastTransitionTime ?? KubeMeta.MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -144,11 +155,13 @@ public nonisolated struct CertificatesCertificateSigningRequestCondition: Sendab
   fileprivate var _lastTransitionTime: KubeMeta.MetaTime? = nil
 }
 
+/// A list of CertificateSigningRequest objects.
 public nonisolated struct CertificatesCertificateSigningRequestList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -158,6 +171,7 @@ public nonisolated struct CertificatesCertificateSigningRequestList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [CertificatesCertificateSigningRequest] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -167,11 +181,13 @@ public nonisolated struct CertificatesCertificateSigningRequestList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a CertificateSigningRequest.
 public nonisolated struct CertificatesCertificateSigningRequestSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is asked for.
   public var request: Data {
     get {_request ?? Data()}
     set {_request = newValue}
@@ -181,6 +197,7 @@ public nonisolated struct CertificatesCertificateSigningRequestSpec: Sendable {
   /// Clears the value of `request`. Subsequent reads from it will return its default value.
   public mutating func clearRequest() {self._request = nil}
 
+  /// Signer that the certificate or trust bundle comes from.
   public var signerName: String {
     get {_signerName ?? String()}
     set {_signerName = newValue}
@@ -190,6 +207,7 @@ public nonisolated struct CertificatesCertificateSigningRequestSpec: Sendable {
   /// Clears the value of `signerName`. Subsequent reads from it will return its default value.
   public mutating func clearSignerName() {self._signerName = nil}
 
+  /// Lifetime in seconds.
   public var expirationSeconds: Int32 {
     get {_expirationSeconds ?? 0}
     set {_expirationSeconds = newValue}
@@ -199,8 +217,10 @@ public nonisolated struct CertificatesCertificateSigningRequestSpec: Sendable {
   /// Clears the value of `expirationSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearExpirationSeconds() {self._expirationSeconds = nil}
 
+  /// What the key may be used for.
   public var usages: [String] = []
 
+  /// Name of the user.
   public var username: String {
     get {_username ?? String()}
     set {_username = newValue}
@@ -210,6 +230,7 @@ public nonisolated struct CertificatesCertificateSigningRequestSpec: Sendable {
   /// Clears the value of `username`. Subsequent reads from it will return its default value.
   public mutating func clearUsername() {self._username = nil}
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -219,8 +240,10 @@ public nonisolated struct CertificatesCertificateSigningRequestSpec: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Groups of the user.
   public var groups: [String] = []
 
+  /// Further facts about the user.
   public var extra: Dictionary<String,CertificatesExtraValue> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -234,13 +257,16 @@ public nonisolated struct CertificatesCertificateSigningRequestSpec: Sendable {
   fileprivate var _uid: String? = nil
 }
 
+/// What was last observed of a CertificateSigningRequest.
 public nonisolated struct CertificatesCertificateSigningRequestStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Latest observations of the state, one a type.
   public var conditions: [CertificatesCertificateSigningRequestCondition] = []
 
+  /// The issued certificate (PEM).
   public var certificate: Data {
     get {_certificate ?? Data()}
     set {_certificate = newValue}
@@ -257,11 +283,13 @@ public nonisolated struct CertificatesCertificateSigningRequestStatus: Sendable 
   fileprivate var _certificate: Data? = nil
 }
 
+/// Values of a further fact about a user.
 public nonisolated struct CertificatesExtraValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The members, in order.
   public var items: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

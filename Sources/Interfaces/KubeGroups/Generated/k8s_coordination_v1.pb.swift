@@ -27,11 +27,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Who holds something, and until when.
 public nonisolated struct Lease: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -41,6 +43,7 @@ public nonisolated struct Lease: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: LeaseSpec {
     get {_spec ?? LeaseSpec()}
     set {_spec = newValue}
@@ -58,11 +61,13 @@ public nonisolated struct Lease: Sendable {
   fileprivate var _spec: LeaseSpec? = nil
 }
 
+/// A list of Lease objects.
 public nonisolated struct LeaseList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -72,6 +77,7 @@ public nonisolated struct LeaseList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Lease] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -81,11 +87,13 @@ public nonisolated struct LeaseList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a Lease.
 public nonisolated struct LeaseSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Who holds the lease.
   public var holderIdentity: String {
     get {_holderIdentity ?? String()}
     set {_holderIdentity = newValue}
@@ -95,6 +103,7 @@ public nonisolated struct LeaseSpec: Sendable {
   /// Clears the value of `holderIdentity`. Subsequent reads from it will return its default value.
   public mutating func clearHolderIdentity() {self._holderIdentity = nil}
 
+  /// How long the lease holds after a renewal.
   public var leaseDurationSeconds: Int32 {
     get {_leaseDurationSeconds ?? 0}
     set {_leaseDurationSeconds = newValue}
@@ -104,6 +113,7 @@ public nonisolated struct LeaseSpec: Sendable {
   /// Clears the value of `leaseDurationSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearLeaseDurationSeconds() {self._leaseDurationSeconds = nil}
 
+  /// When the lease was taken.
   public var acquireTime: KubeMeta.MetaMicroTime {
     get {_acquireTime ?? KubeMeta.MetaMicroTime()}
     set {_acquireTime = newValue}
@@ -113,6 +123,7 @@ public nonisolated struct LeaseSpec: Sendable {
   /// Clears the value of `acquireTime`. Subsequent reads from it will return its default value.
   public mutating func clearAcquireTime() {self._acquireTime = nil}
 
+  /// When the lease was last renewed.
   public var renewTime: KubeMeta.MetaMicroTime {
     get {_renewTime ?? KubeMeta.MetaMicroTime()}
     set {_renewTime = newValue}
@@ -122,6 +133,7 @@ public nonisolated struct LeaseSpec: Sendable {
   /// Clears the value of `renewTime`. Subsequent reads from it will return its default value.
   public mutating func clearRenewTime() {self._renewTime = nil}
 
+  /// How often the holder changed.
   public var leaseTransitions: Int32 {
     get {_leaseTransitions ?? 0}
     set {_leaseTransitions = newValue}
@@ -131,6 +143,7 @@ public nonisolated struct LeaseSpec: Sendable {
   /// Clears the value of `leaseTransitions`. Subsequent reads from it will return its default value.
   public mutating func clearLeaseTransitions() {self._leaseTransitions = nil}
 
+  /// How it is done.
   public var strategy: String {
     get {_strategy ?? String()}
     set {_strategy = newValue}
@@ -140,6 +153,7 @@ public nonisolated struct LeaseSpec: Sendable {
   /// Clears the value of `strategy`. Subsequent reads from it will return its default value.
   public mutating func clearStrategy() {self._strategy = nil}
 
+  /// Who should hold the lease next.
   public var preferredHolder: String {
     get {_preferredHolder ?? String()}
     set {_preferredHolder = newValue}

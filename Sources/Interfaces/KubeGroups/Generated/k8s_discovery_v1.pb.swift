@@ -28,16 +28,19 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// One backend.
 public nonisolated struct DiscoveryEndpoint: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses that it is reached at.
   public var addresses: [String] {
     get {_storage._addresses}
     set {_uniqueStorage()._addresses = newValue}
   }
 
+  /// Latest observations of the state, one a type.
   public var conditions: DiscoveryEndpointConditions {
     get {_storage._conditions ?? DiscoveryEndpointConditions()}
     set {_uniqueStorage()._conditions = newValue}
@@ -47,6 +50,7 @@ public nonisolated struct DiscoveryEndpoint: @unchecked Sendable {
   /// Clears the value of `conditions`. Subsequent reads from it will return its default value.
   public mutating func clearConditions() {_uniqueStorage()._conditions = nil}
 
+  /// Host name.
   public var hostname: String {
     get {_storage._hostname ?? String()}
     set {_uniqueStorage()._hostname = newValue}
@@ -56,6 +60,7 @@ public nonisolated struct DiscoveryEndpoint: @unchecked Sendable {
   /// Clears the value of `hostname`. Subsequent reads from it will return its default value.
   public mutating func clearHostname() {_uniqueStorage()._hostname = nil}
 
+  /// Object that is meant or stands behind it.
   public var targetRef: KubeCore.ObjectReference {
     get {_storage._targetRef ?? KubeCore.ObjectReference()}
     set {_uniqueStorage()._targetRef = newValue}
@@ -65,11 +70,13 @@ public nonisolated struct DiscoveryEndpoint: @unchecked Sendable {
   /// Clears the value of `targetRef`. Subsequent reads from it will return its default value.
   public mutating func clearTargetRef() {_uniqueStorage()._targetRef = nil}
 
+  /// Former place of topology labels.
   public var deprecatedTopology: Dictionary<String,String> {
     get {_storage._deprecatedTopology}
     set {_uniqueStorage()._deprecatedTopology = newValue}
   }
 
+  /// Name of the node.
   public var nodeName: String {
     get {_storage._nodeName ?? String()}
     set {_uniqueStorage()._nodeName = newValue}
@@ -79,6 +86,7 @@ public nonisolated struct DiscoveryEndpoint: @unchecked Sendable {
   /// Clears the value of `nodeName`. Subsequent reads from it will return its default value.
   public mutating func clearNodeName() {_uniqueStorage()._nodeName = nil}
 
+  /// Zone of the endpoint.
   public var zone: String {
     get {_storage._zone ?? String()}
     set {_uniqueStorage()._zone = newValue}
@@ -88,6 +96,7 @@ public nonisolated struct DiscoveryEndpoint: @unchecked Sendable {
   /// Clears the value of `zone`. Subsequent reads from it will return its default value.
   public mutating func clearZone() {_uniqueStorage()._zone = nil}
 
+  /// Who should use the endpoint.
   public var hints: DiscoveryEndpointHints {
     get {_storage._hints ?? DiscoveryEndpointHints()}
     set {_uniqueStorage()._hints = newValue}
@@ -104,11 +113,13 @@ public nonisolated struct DiscoveryEndpoint: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// Whether a backend can take traffic.
 public nonisolated struct DiscoveryEndpointConditions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it can take traffic.
   public var ready: Bool {
     get {_ready ?? false}
     set {_ready = newValue}
@@ -118,6 +129,7 @@ public nonisolated struct DiscoveryEndpointConditions: Sendable {
   /// Clears the value of `ready`. Subsequent reads from it will return its default value.
   public mutating func clearReady() {self._ready = nil}
 
+  /// Whether it can take traffic, even while it ends.
   public var serving: Bool {
     get {_serving ?? false}
     set {_serving = newValue}
@@ -127,6 +139,7 @@ public nonisolated struct DiscoveryEndpointConditions: Sendable {
   /// Clears the value of `serving`. Subsequent reads from it will return its default value.
   public mutating func clearServing() {self._serving = nil}
 
+  /// Pods that are ending, or whether it ends.
   public var terminating: Bool {
     get {_terminating ?? false}
     set {_terminating = newValue}
@@ -145,13 +158,16 @@ public nonisolated struct DiscoveryEndpointConditions: Sendable {
   fileprivate var _terminating: Bool? = nil
 }
 
+/// Who should use a backend.
 public nonisolated struct DiscoveryEndpointHints: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Zones that should use it.
   public var forZones: [DiscoveryForZone] = []
 
+  /// Nodes that should use it.
   public var forNodes: [DiscoveryForNode] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -159,11 +175,13 @@ public nonisolated struct DiscoveryEndpointHints: Sendable {
   public init() {}
 }
 
+/// One port behind a Service.
 public nonisolated struct DiscoveryEndpointPort: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -173,6 +191,7 @@ public nonisolated struct DiscoveryEndpointPort: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: String {
     get {_protocol ?? String()}
     set {_protocol = newValue}
@@ -182,6 +201,7 @@ public nonisolated struct DiscoveryEndpointPort: Sendable {
   /// Clears the value of ``protocol``. Subsequent reads from it will return its default value.
   public mutating func clearProtocol() {self._protocol = nil}
 
+  /// Port number or name.
   public var port: Int32 {
     get {_port ?? 0}
     set {_port = newValue}
@@ -191,6 +211,7 @@ public nonisolated struct DiscoveryEndpointPort: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// Protocol of the application on the port.
   public var appProtocol: String {
     get {_appProtocol ?? String()}
     set {_appProtocol = newValue}
@@ -210,11 +231,13 @@ public nonisolated struct DiscoveryEndpointPort: Sendable {
   fileprivate var _appProtocol: String? = nil
 }
 
+/// Some of the backends of a Service.
 public nonisolated struct DiscoveryEndpointSlice: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -224,6 +247,7 @@ public nonisolated struct DiscoveryEndpointSlice: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// IPv4, IPv6 or FQDN.
   public var addressType: String {
     get {_addressType ?? String()}
     set {_addressType = newValue}
@@ -233,8 +257,10 @@ public nonisolated struct DiscoveryEndpointSlice: Sendable {
   /// Clears the value of `addressType`. Subsequent reads from it will return its default value.
   public mutating func clearAddressType() {self._addressType = nil}
 
+  /// Backends that serve it.
   public var endpoints: [DiscoveryEndpoint] = []
 
+  /// Ports that are opened or served.
   public var ports: [DiscoveryEndpointPort] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -245,11 +271,13 @@ public nonisolated struct DiscoveryEndpointSlice: Sendable {
   fileprivate var _addressType: String? = nil
 }
 
+/// A list of EndpointSlice objects.
 public nonisolated struct DiscoveryEndpointSliceList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -259,6 +287,7 @@ public nonisolated struct DiscoveryEndpointSliceList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [DiscoveryEndpointSlice] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -268,11 +297,13 @@ public nonisolated struct DiscoveryEndpointSliceList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A node that should use a backend.
 public nonisolated struct DiscoveryForNode: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -289,11 +320,13 @@ public nonisolated struct DiscoveryForNode: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// A zone that should use a backend.
 public nonisolated struct DiscoveryForZone: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}

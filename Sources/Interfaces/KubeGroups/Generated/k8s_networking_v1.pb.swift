@@ -28,11 +28,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// A path and its backend.
 public nonisolated struct HTTPIngressPath: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path; what it is relative to follows from the object.
   public var path: String {
     get {_path ?? String()}
     set {_path = newValue}
@@ -42,6 +44,7 @@ public nonisolated struct HTTPIngressPath: Sendable {
   /// Clears the value of `path`. Subsequent reads from it will return its default value.
   public mutating func clearPath() {self._path = nil}
 
+  /// Exact, Prefix or ImplementationSpecific.
   public var pathType: String {
     get {_pathType ?? String()}
     set {_pathType = newValue}
@@ -51,6 +54,7 @@ public nonisolated struct HTTPIngressPath: Sendable {
   /// Clears the value of `pathType`. Subsequent reads from it will return its default value.
   public mutating func clearPathType() {self._pathType = nil}
 
+  /// Where the traffic goes.
   public var backend: IngressBackend {
     get {_backend ?? IngressBackend()}
     set {_backend = newValue}
@@ -69,11 +73,13 @@ public nonisolated struct HTTPIngressPath: Sendable {
   fileprivate var _backend: IngressBackend? = nil
 }
 
+/// Paths and their backends.
 public nonisolated struct HTTPIngressRuleValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Paths and their backends.
   public var paths: [HTTPIngressPath] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -81,11 +87,13 @@ public nonisolated struct HTTPIngressRuleValue: Sendable {
   public init() {}
 }
 
+/// An address that is taken.
 public nonisolated struct IPAddress: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -95,6 +103,7 @@ public nonisolated struct IPAddress: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: IPAddressSpec {
     get {_spec ?? IPAddressSpec()}
     set {_spec = newValue}
@@ -112,11 +121,13 @@ public nonisolated struct IPAddress: Sendable {
   fileprivate var _spec: IPAddressSpec? = nil
 }
 
+/// A list of IPAddress objects.
 public nonisolated struct IPAddressList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -126,6 +137,7 @@ public nonisolated struct IPAddressList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [IPAddress] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -135,11 +147,13 @@ public nonisolated struct IPAddressList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of an IPAddress.
 public nonisolated struct IPAddressSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Object that it belongs to.
   public var parentRef: ParentReference {
     get {_parentRef ?? ParentReference()}
     set {_parentRef = newValue}
@@ -156,11 +170,13 @@ public nonisolated struct IPAddressSpec: Sendable {
   fileprivate var _parentRef: ParentReference? = nil
 }
 
+/// A range of addresses, without some.
 public nonisolated struct IPBlock: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Range of addresses.
   public var cidr: String {
     get {_cidr ?? String()}
     set {_cidr = newValue}
@@ -170,6 +186,7 @@ public nonisolated struct IPBlock: Sendable {
   /// Clears the value of `cidr`. Subsequent reads from it will return its default value.
   public mutating func clearCidr() {self._cidr = nil}
 
+  /// Ranges that are left out.
   public var except: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -179,11 +196,13 @@ public nonisolated struct IPBlock: Sendable {
   fileprivate var _cidr: String? = nil
 }
 
+/// How HTTP traffic from outside reaches Services.
 public nonisolated struct Ingress: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -193,6 +212,7 @@ public nonisolated struct Ingress: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: IngressSpec {
     get {_spec ?? IngressSpec()}
     set {_spec = newValue}
@@ -202,6 +222,7 @@ public nonisolated struct Ingress: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: IngressStatus {
     get {_status ?? IngressStatus()}
     set {_status = newValue}
@@ -220,11 +241,13 @@ public nonisolated struct Ingress: Sendable {
   fileprivate var _status: IngressStatus? = nil
 }
 
+/// Where traffic goes.
 public nonisolated struct IngressBackend: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Service that is meant.
   public var service: IngressServiceBackend {
     get {_service ?? IngressServiceBackend()}
     set {_service = newValue}
@@ -234,6 +257,7 @@ public nonisolated struct IngressBackend: Sendable {
   /// Clears the value of `service`. Subsequent reads from it will return its default value.
   public mutating func clearService() {self._service = nil}
 
+  /// Name of the resource.
   public var resource: KubeCore.TypedLocalObjectReference {
     get {_resource ?? KubeCore.TypedLocalObjectReference()}
     set {_resource = newValue}
@@ -251,11 +275,13 @@ public nonisolated struct IngressBackend: Sendable {
   fileprivate var _resource: KubeCore.TypedLocalObjectReference? = nil
 }
 
+/// Which controller serves an Ingress.
 public nonisolated struct IngressClass: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -265,6 +291,7 @@ public nonisolated struct IngressClass: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: IngressClassSpec {
     get {_spec ?? IngressClassSpec()}
     set {_spec = newValue}
@@ -282,11 +309,13 @@ public nonisolated struct IngressClass: Sendable {
   fileprivate var _spec: IngressClassSpec? = nil
 }
 
+/// A list of IngressClass objects.
 public nonisolated struct IngressClassList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -296,6 +325,7 @@ public nonisolated struct IngressClassList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [IngressClass] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -305,11 +335,13 @@ public nonisolated struct IngressClassList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Names the parameters of a class.
 public nonisolated struct IngressClassParametersReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group of what is meant.
   public var aPigroup: String {
     get {_aPigroup ?? String()}
     set {_aPigroup = newValue}
@@ -319,6 +351,7 @@ public nonisolated struct IngressClassParametersReference: Sendable {
   /// Clears the value of `aPigroup`. Subsequent reads from it will return its default value.
   public mutating func clearAPigroup() {self._aPigroup = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -328,6 +361,7 @@ public nonisolated struct IngressClassParametersReference: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -337,6 +371,7 @@ public nonisolated struct IngressClassParametersReference: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Cluster, Namespaced or both.
   public var scope: String {
     get {_scope ?? String()}
     set {_scope = newValue}
@@ -346,6 +381,7 @@ public nonisolated struct IngressClassParametersReference: Sendable {
   /// Clears the value of `scope`. Subsequent reads from it will return its default value.
   public mutating func clearScope() {self._scope = nil}
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -366,11 +402,13 @@ public nonisolated struct IngressClassParametersReference: Sendable {
   fileprivate var _namespace: String? = nil
 }
 
+/// What is wanted of an IngressClass.
 public nonisolated struct IngressClassSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Controller that looks after it, or whether this owner is the controller.
   public var controller: String {
     get {_controller ?? String()}
     set {_controller = newValue}
@@ -380,6 +418,7 @@ public nonisolated struct IngressClassSpec: Sendable {
   /// Clears the value of `controller`. Subsequent reads from it will return its default value.
   public mutating func clearController() {self._controller = nil}
 
+  /// Settings for the driver or controller.
   public var parameters: IngressClassParametersReference {
     get {_parameters ?? IngressClassParametersReference()}
     set {_parameters = newValue}
@@ -397,11 +436,13 @@ public nonisolated struct IngressClassSpec: Sendable {
   fileprivate var _parameters: IngressClassParametersReference? = nil
 }
 
+/// A list of Ingress objects.
 public nonisolated struct IngressList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -411,6 +452,7 @@ public nonisolated struct IngressList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Ingress] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -420,11 +462,13 @@ public nonisolated struct IngressList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A point at which traffic is taken.
 public nonisolated struct IngressLoadBalancerIngress: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String {
     get {_ip ?? String()}
     set {_ip = newValue}
@@ -434,6 +478,7 @@ public nonisolated struct IngressLoadBalancerIngress: Sendable {
   /// Clears the value of `ip`. Subsequent reads from it will return its default value.
   public mutating func clearIp() {self._ip = nil}
 
+  /// Host name.
   public var hostname: String {
     get {_hostname ?? String()}
     set {_hostname = newValue}
@@ -443,6 +488,7 @@ public nonisolated struct IngressLoadBalancerIngress: Sendable {
   /// Clears the value of `hostname`. Subsequent reads from it will return its default value.
   public mutating func clearHostname() {self._hostname = nil}
 
+  /// Ports that are opened or served.
   public var ports: [IngressPortStatus] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -453,11 +499,13 @@ public nonisolated struct IngressLoadBalancerIngress: Sendable {
   fileprivate var _hostname: String? = nil
 }
 
+/// What was last observed of an IngressLoadBalancer.
 public nonisolated struct IngressLoadBalancerStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Points or rules of entry.
   public var ingress: [IngressLoadBalancerIngress] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -465,11 +513,13 @@ public nonisolated struct IngressLoadBalancerStatus: Sendable {
   public init() {}
 }
 
+/// The state of a port.
 public nonisolated struct IngressPortStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Port number or name.
   public var port: Int32 {
     get {_port ?? 0}
     set {_port = newValue}
@@ -479,6 +529,7 @@ public nonisolated struct IngressPortStatus: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: String {
     get {_protocol ?? String()}
     set {_protocol = newValue}
@@ -488,6 +539,7 @@ public nonisolated struct IngressPortStatus: Sendable {
   /// Clears the value of ``protocol``. Subsequent reads from it will return its default value.
   public mutating func clearProtocol() {self._protocol = nil}
 
+  /// What went wrong; empty where nothing did.
   public var error: String {
     get {_error ?? String()}
     set {_error = newValue}
@@ -506,11 +558,13 @@ public nonisolated struct IngressPortStatus: Sendable {
   fileprivate var _error: String? = nil
 }
 
+/// What happens to the traffic of a host.
 public nonisolated struct IngressRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Host name or address.
   public var host: String {
     get {_host ?? String()}
     set {_host = newValue}
@@ -520,6 +574,7 @@ public nonisolated struct IngressRule: Sendable {
   /// Clears the value of `host`. Subsequent reads from it will return its default value.
   public mutating func clearHost() {self._host = nil}
 
+  /// What the rule does.
   public var ingressRuleValue: IngressRuleValue {
     get {_ingressRuleValue ?? IngressRuleValue()}
     set {_ingressRuleValue = newValue}
@@ -537,11 +592,13 @@ public nonisolated struct IngressRule: Sendable {
   fileprivate var _ingressRuleValue: IngressRuleValue? = nil
 }
 
+/// What a rule does.
 public nonisolated struct IngressRuleValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rules for HTTP.
   public var http: HTTPIngressRuleValue {
     get {_http ?? HTTPIngressRuleValue()}
     set {_http = newValue}
@@ -558,11 +615,13 @@ public nonisolated struct IngressRuleValue: Sendable {
   fileprivate var _http: HTTPIngressRuleValue? = nil
 }
 
+/// A Service that traffic goes to.
 public nonisolated struct IngressServiceBackend: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -572,6 +631,7 @@ public nonisolated struct IngressServiceBackend: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Port number or name.
   public var port: ServiceBackendPort {
     get {_port ?? ServiceBackendPort()}
     set {_port = newValue}
@@ -589,11 +649,13 @@ public nonisolated struct IngressServiceBackend: Sendable {
   fileprivate var _port: ServiceBackendPort? = nil
 }
 
+/// What is wanted of an Ingress.
 public nonisolated struct IngressSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the ingress class.
   public var ingressClassName: String {
     get {_ingressClassName ?? String()}
     set {_ingressClassName = newValue}
@@ -603,6 +665,7 @@ public nonisolated struct IngressSpec: Sendable {
   /// Clears the value of `ingressClassName`. Subsequent reads from it will return its default value.
   public mutating func clearIngressClassName() {self._ingressClassName = nil}
 
+  /// Where the rest goes.
   public var defaultBackend: IngressBackend {
     get {_defaultBackend ?? IngressBackend()}
     set {_defaultBackend = newValue}
@@ -612,8 +675,10 @@ public nonisolated struct IngressSpec: Sendable {
   /// Clears the value of `defaultBackend`. Subsequent reads from it will return its default value.
   public mutating func clearDefaultBackend() {self._defaultBackend = nil}
 
+  /// Certificates for hosts.
   public var tls: [IngressTLS] = []
 
+  /// The rules; each adds to the others.
   public var rules: [IngressRule] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -624,11 +689,13 @@ public nonisolated struct IngressSpec: Sendable {
   fileprivate var _defaultBackend: IngressBackend? = nil
 }
 
+/// What was last observed of an Ingress.
 public nonisolated struct IngressStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// State of the load balancer.
   public var loadBalancer: IngressLoadBalancerStatus {
     get {_loadBalancer ?? IngressLoadBalancerStatus()}
     set {_loadBalancer = newValue}
@@ -645,13 +712,16 @@ public nonisolated struct IngressStatus: Sendable {
   fileprivate var _loadBalancer: IngressLoadBalancerStatus? = nil
 }
 
+/// A certificate and its hosts.
 public nonisolated struct IngressTLS: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Host names.
   public var hosts: [String] = []
 
+  /// Name of the secret that holds the data.
   public var secretName: String {
     get {_secretName ?? String()}
     set {_secretName = newValue}
@@ -668,11 +738,13 @@ public nonisolated struct IngressTLS: Sendable {
   fileprivate var _secretName: String? = nil
 }
 
+/// Which traffic pods may have.
 public nonisolated struct NetworkPolicy: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -682,6 +754,7 @@ public nonisolated struct NetworkPolicy: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: NetworkPolicySpec {
     get {_spec ?? NetworkPolicySpec()}
     set {_spec = newValue}
@@ -699,13 +772,16 @@ public nonisolated struct NetworkPolicy: Sendable {
   fileprivate var _spec: NetworkPolicySpec? = nil
 }
 
+/// Traffic that may go out.
 public nonisolated struct NetworkPolicyEgressRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Ports that are opened or served.
   public var ports: [NetworkPolicyPort] = []
 
+  /// Whom traffic may go to.
   public var to: [NetworkPolicyPeer] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -713,13 +789,16 @@ public nonisolated struct NetworkPolicyEgressRule: Sendable {
   public init() {}
 }
 
+/// Traffic that may come in.
 public nonisolated struct NetworkPolicyIngressRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Ports that are opened or served.
   public var ports: [NetworkPolicyPort] = []
 
+  /// Whom traffic may come from.
   public var from: [NetworkPolicyPeer] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -727,11 +806,13 @@ public nonisolated struct NetworkPolicyIngressRule: Sendable {
   public init() {}
 }
 
+/// A list of NetworkPolicy objects.
 public nonisolated struct NetworkPolicyList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -741,6 +822,7 @@ public nonisolated struct NetworkPolicyList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [NetworkPolicy] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -750,11 +832,13 @@ public nonisolated struct NetworkPolicyList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Whom traffic may be with.
 public nonisolated struct NetworkPolicyPeer: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Selects pods by their labels.
   public var podSelector: KubeMeta.MetaLabelSelector {
     get {_podSelector ?? KubeMeta.MetaLabelSelector()}
     set {_podSelector = newValue}
@@ -764,6 +848,7 @@ public nonisolated struct NetworkPolicyPeer: Sendable {
   /// Clears the value of `podSelector`. Subsequent reads from it will return its default value.
   public mutating func clearPodSelector() {self._podSelector = nil}
 
+  /// Selects namespaces by their labels.
   public var namespaceSelector: KubeMeta.MetaLabelSelector {
     get {_namespaceSelector ?? KubeMeta.MetaLabelSelector()}
     set {_namespaceSelector = newValue}
@@ -773,6 +858,7 @@ public nonisolated struct NetworkPolicyPeer: Sendable {
   /// Clears the value of `namespaceSelector`. Subsequent reads from it will return its default value.
   public mutating func clearNamespaceSelector() {self._namespaceSelector = nil}
 
+  /// Range of addresses.
   public var ipBlock: IPBlock {
     get {_ipBlock ?? IPBlock()}
     set {_ipBlock = newValue}
@@ -791,11 +877,13 @@ public nonisolated struct NetworkPolicyPeer: Sendable {
   fileprivate var _ipBlock: IPBlock? = nil
 }
 
+/// A port or range of ports.
 public nonisolated struct NetworkPolicyPort: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: String {
     get {_protocol ?? String()}
     set {_protocol = newValue}
@@ -805,6 +893,7 @@ public nonisolated struct NetworkPolicyPort: Sendable {
   /// Clears the value of ``protocol``. Subsequent reads from it will return its default value.
   public mutating func clearProtocol() {self._protocol = nil}
 
+  /// Port number or name.
   public var port: KubeMeta.IntOrString {
     get {_port ?? KubeMeta.IntOrString()}
     set {_port = newValue}
@@ -814,6 +903,7 @@ public nonisolated struct NetworkPolicyPort: Sendable {
   /// Clears the value of `port`. Subsequent reads from it will return its default value.
   public mutating func clearPort() {self._port = nil}
 
+  /// Last port of a range.
   public var endPort: Int32 {
     get {_endPort ?? 0}
     set {_endPort = newValue}
@@ -832,11 +922,13 @@ public nonisolated struct NetworkPolicyPort: Sendable {
   fileprivate var _endPort: Int32? = nil
 }
 
+/// What is wanted of a NetworkPolicy.
 public nonisolated struct NetworkPolicySpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Selects pods by their labels.
   public var podSelector: KubeMeta.MetaLabelSelector {
     get {_podSelector ?? KubeMeta.MetaLabelSelector()}
     set {_podSelector = newValue}
@@ -846,10 +938,13 @@ public nonisolated struct NetworkPolicySpec: Sendable {
   /// Clears the value of `podSelector`. Subsequent reads from it will return its default value.
   public mutating func clearPodSelector() {self._podSelector = nil}
 
+  /// Points or rules of entry.
   public var ingress: [NetworkPolicyIngressRule] = []
 
+  /// Rules about what goes out.
   public var egress: [NetworkPolicyEgressRule] = []
 
+  /// Ingress, Egress or both.
   public var policyTypes: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -859,11 +954,13 @@ public nonisolated struct NetworkPolicySpec: Sendable {
   fileprivate var _podSelector: KubeMeta.MetaLabelSelector? = nil
 }
 
+/// Names the object that an address belongs to.
 public nonisolated struct ParentReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -873,6 +970,7 @@ public nonisolated struct ParentReference: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Name of the resource.
   public var resource: String {
     get {_resource ?? String()}
     set {_resource = newValue}
@@ -882,6 +980,7 @@ public nonisolated struct ParentReference: Sendable {
   /// Clears the value of `resource`. Subsequent reads from it will return its default value.
   public mutating func clearResource() {self._resource = nil}
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}
@@ -891,6 +990,7 @@ public nonisolated struct ParentReference: Sendable {
   /// Clears the value of `namespace`. Subsequent reads from it will return its default value.
   public mutating func clearNamespace() {self._namespace = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -910,11 +1010,13 @@ public nonisolated struct ParentReference: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// A port of a Service.
 public nonisolated struct ServiceBackendPort: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -924,6 +1026,7 @@ public nonisolated struct ServiceBackendPort: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Port number.
   public var number: Int32 {
     get {_number ?? 0}
     set {_number = newValue}
@@ -941,11 +1044,13 @@ public nonisolated struct ServiceBackendPort: Sendable {
   fileprivate var _number: Int32? = nil
 }
 
+/// A range of addresses for Services.
 public nonisolated struct ServiceCIDR: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -955,6 +1060,7 @@ public nonisolated struct ServiceCIDR: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: ServiceCIDRSpec {
     get {_spec ?? ServiceCIDRSpec()}
     set {_spec = newValue}
@@ -964,6 +1070,7 @@ public nonisolated struct ServiceCIDR: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: ServiceCIDRStatus {
     get {_status ?? ServiceCIDRStatus()}
     set {_status = newValue}
@@ -982,11 +1089,13 @@ public nonisolated struct ServiceCIDR: Sendable {
   fileprivate var _status: ServiceCIDRStatus? = nil
 }
 
+/// A list of ServiceCIDR objects.
 public nonisolated struct ServiceCIDRList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -996,6 +1105,7 @@ public nonisolated struct ServiceCIDRList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ServiceCIDR] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1005,11 +1115,13 @@ public nonisolated struct ServiceCIDRList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a ServiceCIDR.
 public nonisolated struct ServiceCIDRSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Ranges of addresses.
   public var cidrs: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1017,11 +1129,13 @@ public nonisolated struct ServiceCIDRSpec: Sendable {
   public init() {}
 }
 
+/// What was last observed of a ServiceCIDR.
 public nonisolated struct ServiceCIDRStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Latest observations of the state, one a type.
   public var conditions: [KubeMeta.MetaCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -28,11 +28,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Resources that a sandbox itself needs.
 public nonisolated struct Overhead: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Resources for each pod.
   public var podFixed: Dictionary<String,KubeMeta.Quantity> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -40,11 +42,13 @@ public nonisolated struct Overhead: Sendable {
   public init() {}
 }
 
+/// Names a handler of the container runtime.
 public nonisolated struct RuntimeClass: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -54,6 +58,7 @@ public nonisolated struct RuntimeClass: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Name of the handler, or what is done.
   public var handler: String {
     get {_handler ?? String()}
     set {_handler = newValue}
@@ -63,6 +68,7 @@ public nonisolated struct RuntimeClass: Sendable {
   /// Clears the value of `handler`. Subsequent reads from it will return its default value.
   public mutating func clearHandler() {self._handler = nil}
 
+  /// Resources that the sandbox itself needs.
   public var overhead: Overhead {
     get {_overhead ?? Overhead()}
     set {_overhead = newValue}
@@ -72,6 +78,7 @@ public nonisolated struct RuntimeClass: Sendable {
   /// Clears the value of `overhead`. Subsequent reads from it will return its default value.
   public mutating func clearOverhead() {self._overhead = nil}
 
+  /// Where pods of the class can go.
   public var scheduling: Scheduling {
     get {_scheduling ?? Scheduling()}
     set {_scheduling = newValue}
@@ -91,11 +98,13 @@ public nonisolated struct RuntimeClass: Sendable {
   fileprivate var _scheduling: Scheduling? = nil
 }
 
+/// A list of RuntimeClass objects.
 public nonisolated struct RuntimeClassList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -105,6 +114,7 @@ public nonisolated struct RuntimeClassList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [RuntimeClass] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -114,13 +124,16 @@ public nonisolated struct RuntimeClassList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Where pods of a runtime class can go.
 public nonisolated struct Scheduling: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Labels that the node must have.
   public var nodeSelector: Dictionary<String,String> = [:]
 
+  /// Taints that do not keep the pod away.
   public var tolerations: [KubeCore.Toleration] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -27,11 +27,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Asks for a pod's eviction.
 public nonisolated struct Eviction: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -41,6 +43,7 @@ public nonisolated struct Eviction: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Options of the deletion.
   public var deleteOptions: KubeMeta.MetaDeleteOptions {
     get {_deleteOptions ?? KubeMeta.MetaDeleteOptions()}
     set {_deleteOptions = newValue}
@@ -58,11 +61,13 @@ public nonisolated struct Eviction: Sendable {
   fileprivate var _deleteOptions: KubeMeta.MetaDeleteOptions? = nil
 }
 
+/// How many pods may be disturbed at a time.
 public nonisolated struct PodDisruptionBudget: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_storage._metadata ?? KubeMeta.MetaObjectMeta()}
     set {_uniqueStorage()._metadata = newValue}
@@ -72,6 +77,7 @@ public nonisolated struct PodDisruptionBudget: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// What is wanted.
   public var spec: PodDisruptionBudgetSpec {
     get {_storage._spec ?? PodDisruptionBudgetSpec()}
     set {_uniqueStorage()._spec = newValue}
@@ -81,6 +87,7 @@ public nonisolated struct PodDisruptionBudget: @unchecked Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {_uniqueStorage()._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: PodDisruptionBudgetStatus {
     get {_storage._status ?? PodDisruptionBudgetStatus()}
     set {_uniqueStorage()._status = newValue}
@@ -97,11 +104,13 @@ public nonisolated struct PodDisruptionBudget: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// A list of PodDisruptionBudget objects.
 public nonisolated struct PodDisruptionBudgetList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -111,6 +120,7 @@ public nonisolated struct PodDisruptionBudgetList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [PodDisruptionBudget] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -120,11 +130,13 @@ public nonisolated struct PodDisruptionBudgetList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a PodDisruptionBudget.
 public nonisolated struct PodDisruptionBudgetSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many must stay available.
   public var minAvailable: KubeMeta.IntOrString {
     get {_minAvailable ?? KubeMeta.IntOrString()}
     set {_minAvailable = newValue}
@@ -134,6 +146,7 @@ public nonisolated struct PodDisruptionBudgetSpec: Sendable {
   /// Clears the value of `minAvailable`. Subsequent reads from it will return its default value.
   public mutating func clearMinAvailable() {self._minAvailable = nil}
 
+  /// Selects the objects that belong to it.
   public var selector: KubeMeta.MetaLabelSelector {
     get {_selector ?? KubeMeta.MetaLabelSelector()}
     set {_selector = newValue}
@@ -143,6 +156,7 @@ public nonisolated struct PodDisruptionBudgetSpec: Sendable {
   /// Clears the value of `selector`. Subsequent reads from it will return its default value.
   public mutating func clearSelector() {self._selector = nil}
 
+  /// How many may be missing, as number or percentage.
   public var maxUnavailable: KubeMeta.IntOrString {
     get {_maxUnavailable ?? KubeMeta.IntOrString()}
     set {_maxUnavailable = newValue}
@@ -152,6 +166,7 @@ public nonisolated struct PodDisruptionBudgetSpec: Sendable {
   /// Clears the value of `maxUnavailable`. Subsequent reads from it will return its default value.
   public mutating func clearMaxUnavailable() {self._maxUnavailable = nil}
 
+  /// When unhealthy pods may be evicted.
   public var unhealthyPodEvictionPolicy: String {
     get {_unhealthyPodEvictionPolicy ?? String()}
     set {_unhealthyPodEvictionPolicy = newValue}
@@ -171,11 +186,13 @@ public nonisolated struct PodDisruptionBudgetSpec: Sendable {
   fileprivate var _unhealthyPodEvictionPolicy: String? = nil
 }
 
+/// What was last observed of a PodDisruptionBudget.
 public nonisolated struct PodDisruptionBudgetStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -185,8 +202,10 @@ public nonisolated struct PodDisruptionBudgetStatus: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// Pods whose eviction is not seen yet.
   public var disruptedPods: Dictionary<String,KubeMeta.MetaTime> = [:]
 
+  /// How many may be evicted now.
   public var disruptionsAllowed: Int32 {
     get {_disruptionsAllowed ?? 0}
     set {_disruptionsAllowed = newValue}
@@ -196,6 +215,7 @@ public nonisolated struct PodDisruptionBudgetStatus: Sendable {
   /// Clears the value of `disruptionsAllowed`. Subsequent reads from it will return its default value.
   public mutating func clearDisruptionsAllowed() {self._disruptionsAllowed = nil}
 
+  /// Healthy pods.
   public var currentHealthy: Int32 {
     get {_currentHealthy ?? 0}
     set {_currentHealthy = newValue}
@@ -205,6 +225,7 @@ public nonisolated struct PodDisruptionBudgetStatus: Sendable {
   /// Clears the value of `currentHealthy`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentHealthy() {self._currentHealthy = nil}
 
+  /// Fewest healthy pods.
   public var desiredHealthy: Int32 {
     get {_desiredHealthy ?? 0}
     set {_desiredHealthy = newValue}
@@ -214,6 +235,7 @@ public nonisolated struct PodDisruptionBudgetStatus: Sendable {
   /// Clears the value of `desiredHealthy`. Subsequent reads from it will return its default value.
   public mutating func clearDesiredHealthy() {self._desiredHealthy = nil}
 
+  /// Pods that the budget counts.
   public var expectedPods: Int32 {
     get {_expectedPods ?? 0}
     set {_expectedPods = newValue}
@@ -223,6 +245,7 @@ public nonisolated struct PodDisruptionBudgetStatus: Sendable {
   /// Clears the value of `expectedPods`. Subsequent reads from it will return its default value.
   public mutating func clearExpectedPods() {self._expectedPods = nil}
 
+  /// Latest observations of the state, one a type.
   public var conditions: [KubeMeta.MetaCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

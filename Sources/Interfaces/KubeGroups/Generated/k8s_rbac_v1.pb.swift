@@ -27,11 +27,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Which other roles a role is made of.
 public nonisolated struct AggregationRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Selects the roles whose rules are taken over.
   public var clusterRoleSelectors: [KubeMeta.MetaLabelSelector] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -39,11 +41,13 @@ public nonisolated struct AggregationRule: Sendable {
   public init() {}
 }
 
+/// Rights that hold in the whole cluster, or are granted in namespaces.
 public nonisolated struct ClusterRole: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -53,8 +57,10 @@ public nonisolated struct ClusterRole: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The rules; each adds to the others.
   public var rules: [PolicyRule] = []
 
+  /// Which other roles this one is made of.
   public var aggregationRule: AggregationRule {
     get {_aggregationRule ?? AggregationRule()}
     set {_aggregationRule = newValue}
@@ -72,11 +78,13 @@ public nonisolated struct ClusterRole: Sendable {
   fileprivate var _aggregationRule: AggregationRule? = nil
 }
 
+/// Grants a cluster role in the whole cluster.
 public nonisolated struct ClusterRoleBinding: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -86,8 +94,10 @@ public nonisolated struct ClusterRoleBinding: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Whom it is about.
   public var subjects: [Subject] = []
 
+  /// Role that is granted.
   public var roleRef: RoleRef {
     get {_roleRef ?? RoleRef()}
     set {_roleRef = newValue}
@@ -105,11 +115,13 @@ public nonisolated struct ClusterRoleBinding: Sendable {
   fileprivate var _roleRef: RoleRef? = nil
 }
 
+/// A list of ClusterRoleBinding objects.
 public nonisolated struct ClusterRoleBindingList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -119,6 +131,7 @@ public nonisolated struct ClusterRoleBindingList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ClusterRoleBinding] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -128,11 +141,13 @@ public nonisolated struct ClusterRoleBindingList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A list of ClusterRole objects.
 public nonisolated struct ClusterRoleList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -142,6 +157,7 @@ public nonisolated struct ClusterRoleList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [ClusterRole] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -151,19 +167,25 @@ public nonisolated struct ClusterRoleList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What may be done to what.
 public nonisolated struct PolicyRule: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What may be done, such as get; * for all.
   public var verbs: [String] = []
 
+  /// API groups that are meant.
   public var apiGroups: [String] = []
 
+  /// Resources that are asked for or concerned.
   public var resources: [String] = []
 
+  /// Names of objects that are meant; all where empty.
   public var resourceNames: [String] = []
 
+  /// Paths that are not resources; * at the end matches all below.
   public var nonResourceUrls: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -171,11 +193,13 @@ public nonisolated struct PolicyRule: Sendable {
   public init() {}
 }
 
+/// Rights in a namespace.
 public nonisolated struct Role: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -185,6 +209,7 @@ public nonisolated struct Role: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The rules; each adds to the others.
   public var rules: [PolicyRule] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -194,11 +219,13 @@ public nonisolated struct Role: Sendable {
   fileprivate var _metadata: KubeMeta.MetaObjectMeta? = nil
 }
 
+/// Grants a role in a namespace.
 public nonisolated struct RoleBinding: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -208,8 +235,10 @@ public nonisolated struct RoleBinding: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Whom it is about.
   public var subjects: [Subject] = []
 
+  /// Role that is granted.
   public var roleRef: RoleRef {
     get {_roleRef ?? RoleRef()}
     set {_roleRef = newValue}
@@ -227,11 +256,13 @@ public nonisolated struct RoleBinding: Sendable {
   fileprivate var _roleRef: RoleRef? = nil
 }
 
+/// A list of RoleBinding objects.
 public nonisolated struct RoleBindingList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -241,6 +272,7 @@ public nonisolated struct RoleBindingList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [RoleBinding] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -250,11 +282,13 @@ public nonisolated struct RoleBindingList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A list of Role objects.
 public nonisolated struct RoleList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -264,6 +298,7 @@ public nonisolated struct RoleList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [Role] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -273,11 +308,13 @@ public nonisolated struct RoleList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Names the role that is granted.
 public nonisolated struct RoleRef: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group of what is meant.
   public var apiGroup: String {
     get {_apiGroup ?? String()}
     set {_apiGroup = newValue}
@@ -287,6 +324,7 @@ public nonisolated struct RoleRef: Sendable {
   /// Clears the value of `apiGroup`. Subsequent reads from it will return its default value.
   public mutating func clearApiGroup() {self._apiGroup = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -296,6 +334,7 @@ public nonisolated struct RoleRef: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -314,11 +353,13 @@ public nonisolated struct RoleRef: Sendable {
   fileprivate var _name: String? = nil
 }
 
+/// A user, group or service account.
 public nonisolated struct Subject: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -328,6 +369,7 @@ public nonisolated struct Subject: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// API group of what is meant.
   public var apiGroup: String {
     get {_apiGroup ?? String()}
     set {_apiGroup = newValue}
@@ -337,6 +379,7 @@ public nonisolated struct Subject: Sendable {
   /// Clears the value of `apiGroup`. Subsequent reads from it will return its default value.
   public mutating func clearApiGroup() {self._apiGroup = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -346,6 +389,7 @@ public nonisolated struct Subject: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_namespace ?? String()}
     set {_namespace = newValue}

@@ -27,11 +27,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// A name for a priority.
 public nonisolated struct PriorityClass: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -41,6 +43,7 @@ public nonisolated struct PriorityClass: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Value as text or number.
   public var value: Int32 {
     get {_value ?? 0}
     set {_value = newValue}
@@ -50,6 +53,7 @@ public nonisolated struct PriorityClass: Sendable {
   /// Clears the value of `value`. Subsequent reads from it will return its default value.
   public mutating func clearValue() {self._value = nil}
 
+  /// Whether pods without a class get this one.
   public var globalDefault: Bool {
     get {_globalDefault ?? false}
     set {_globalDefault = newValue}
@@ -59,6 +63,7 @@ public nonisolated struct PriorityClass: Sendable {
   /// Clears the value of `globalDefault`. Subsequent reads from it will return its default value.
   public mutating func clearGlobalDefault() {self._globalDefault = nil}
 
+  /// Explanation for people.
   public var description_p: String {
     get {_description_p ?? String()}
     set {_description_p = newValue}
@@ -68,6 +73,7 @@ public nonisolated struct PriorityClass: Sendable {
   /// Clears the value of `description_p`. Subsequent reads from it will return its default value.
   public mutating func clearDescription_p() {self._description_p = nil}
 
+  /// Whether less important pods may be removed for it.
   public var preemptionPolicy: String {
     get {_preemptionPolicy ?? String()}
     set {_preemptionPolicy = newValue}
@@ -88,11 +94,13 @@ public nonisolated struct PriorityClass: Sendable {
   fileprivate var _preemptionPolicy: String? = nil
 }
 
+/// A list of PriorityClass objects.
 public nonisolated struct PriorityClassList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -102,6 +110,7 @@ public nonisolated struct PriorityClassList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [PriorityClass] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

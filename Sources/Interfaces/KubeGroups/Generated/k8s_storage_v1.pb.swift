@@ -28,11 +28,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// A CSI driver and what it can do.
 public nonisolated struct StorageCSIDriver: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -42,6 +44,7 @@ public nonisolated struct StorageCSIDriver: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: StorageCSIDriverSpec {
     get {_spec ?? StorageCSIDriverSpec()}
     set {_spec = newValue}
@@ -59,11 +62,13 @@ public nonisolated struct StorageCSIDriver: Sendable {
   fileprivate var _spec: StorageCSIDriverSpec? = nil
 }
 
+/// A list of CSIDriver objects.
 public nonisolated struct StorageCSIDriverList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -73,6 +78,7 @@ public nonisolated struct StorageCSIDriverList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [StorageCSIDriver] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -82,11 +88,13 @@ public nonisolated struct StorageCSIDriverList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a CSIDriver.
 public nonisolated struct StorageCSIDriverSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether volumes must be attached first.
   public var attachRequired: Bool {
     get {_attachRequired ?? false}
     set {_attachRequired = newValue}
@@ -96,6 +104,7 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `attachRequired`. Subsequent reads from it will return its default value.
   public mutating func clearAttachRequired() {self._attachRequired = nil}
 
+  /// Whether the driver learns of the pod.
   public var podInfoOnMount: Bool {
     get {_podInfoOnMount ?? false}
     set {_podInfoOnMount = newValue}
@@ -105,8 +114,10 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `podInfoOnMount`. Subsequent reads from it will return its default value.
   public mutating func clearPodInfoOnMount() {self._podInfoOnMount = nil}
 
+  /// Persistent, Ephemeral or both.
   public var volumeLifecycleModes: [String] = []
 
+  /// Whether the driver tells its free space.
   public var storageCapacity: Bool {
     get {_storageCapacity ?? false}
     set {_storageCapacity = newValue}
@@ -116,6 +127,7 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `storageCapacity`. Subsequent reads from it will return its default value.
   public mutating func clearStorageCapacity() {self._storageCapacity = nil}
 
+  /// Whether ownership of volumes is changed.
   public var fsGroupPolicy: String {
     get {_fsGroupPolicy ?? String()}
     set {_fsGroupPolicy = newValue}
@@ -125,8 +137,10 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `fsGroupPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearFsGroupPolicy() {self._fsGroupPolicy = nil}
 
+  /// Tokens that the driver gets.
   public var tokenRequests: [StorageTokenRequest] = []
 
+  /// Whether volumes are published again and again.
   public var requiresRepublish: Bool {
     get {_requiresRepublish ?? false}
     set {_requiresRepublish = newValue}
@@ -136,6 +150,7 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `requiresRepublish`. Subsequent reads from it will return its default value.
   public mutating func clearRequiresRepublish() {self._requiresRepublish = nil}
 
+  /// Whether volumes can be mounted with an SELinux label.
   public var seLinuxMount: Bool {
     get {_seLinuxMount ?? false}
     set {_seLinuxMount = newValue}
@@ -145,6 +160,7 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `seLinuxMount`. Subsequent reads from it will return its default value.
   public mutating func clearSeLinuxMount() {self._seLinuxMount = nil}
 
+  /// How often the limit of volumes is looked up.
   public var nodeAllocatableUpdatePeriodSeconds: Int64 {
     get {_nodeAllocatableUpdatePeriodSeconds ?? 0}
     set {_nodeAllocatableUpdatePeriodSeconds = newValue}
@@ -154,6 +170,7 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `nodeAllocatableUpdatePeriodSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearNodeAllocatableUpdatePeriodSeconds() {self._nodeAllocatableUpdatePeriodSeconds = nil}
 
+  /// Whether tokens come as secrets.
   public var serviceAccountTokenInSecrets: Bool {
     get {_serviceAccountTokenInSecrets ?? false}
     set {_serviceAccountTokenInSecrets = newValue}
@@ -163,6 +180,7 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   /// Clears the value of `serviceAccountTokenInSecrets`. Subsequent reads from it will return its default value.
   public mutating func clearServiceAccountTokenInSecrets() {self._serviceAccountTokenInSecrets = nil}
 
+  /// Whether pods avoid nodes without the driver.
   public var preventPodSchedulingIfMissing: Bool {
     get {_preventPodSchedulingIfMissing ?? false}
     set {_preventPodSchedulingIfMissing = newValue}
@@ -187,11 +205,13 @@ public nonisolated struct StorageCSIDriverSpec: Sendable {
   fileprivate var _preventPodSchedulingIfMissing: Bool? = nil
 }
 
+/// The CSI drivers of a node.
 public nonisolated struct StorageCSINode: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -201,6 +221,7 @@ public nonisolated struct StorageCSINode: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: StorageCSINodeSpec {
     get {_spec ?? StorageCSINodeSpec()}
     set {_spec = newValue}
@@ -218,11 +239,13 @@ public nonisolated struct StorageCSINode: Sendable {
   fileprivate var _spec: StorageCSINodeSpec? = nil
 }
 
+/// A CSI driver of a node.
 public nonisolated struct StorageCSINodeDriver: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -232,6 +255,7 @@ public nonisolated struct StorageCSINodeDriver: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Name of the node at the driver.
   public var nodeID: String {
     get {_nodeID ?? String()}
     set {_nodeID = newValue}
@@ -241,8 +265,10 @@ public nonisolated struct StorageCSINodeDriver: Sendable {
   /// Clears the value of `nodeID`. Subsequent reads from it will return its default value.
   public mutating func clearNodeID() {self._nodeID = nil}
 
+  /// Node labels that the driver uses.
   public var topologyKeys: [String] = []
 
+  /// What is left for pods of each resource.
   public var allocatable: StorageVolumeNodeResources {
     get {_allocatable ?? StorageVolumeNodeResources()}
     set {_allocatable = newValue}
@@ -261,11 +287,13 @@ public nonisolated struct StorageCSINodeDriver: Sendable {
   fileprivate var _allocatable: StorageVolumeNodeResources? = nil
 }
 
+/// A list of CSINode objects.
 public nonisolated struct StorageCSINodeList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -275,6 +303,7 @@ public nonisolated struct StorageCSINodeList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [StorageCSINode] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -284,11 +313,13 @@ public nonisolated struct StorageCSINodeList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What is wanted of a CSINode.
 public nonisolated struct StorageCSINodeSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Drivers of the node.
   public var drivers: [StorageCSINodeDriver] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -296,11 +327,13 @@ public nonisolated struct StorageCSINodeSpec: Sendable {
   public init() {}
 }
 
+/// How much a driver can still give out.
 public nonisolated struct StorageCSIStorageCapacity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -310,6 +343,7 @@ public nonisolated struct StorageCSIStorageCapacity: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Where the capacity is.
   public var nodeTopology: KubeMeta.MetaLabelSelector {
     get {_nodeTopology ?? KubeMeta.MetaLabelSelector()}
     set {_nodeTopology = newValue}
@@ -319,6 +353,7 @@ public nonisolated struct StorageCSIStorageCapacity: Sendable {
   /// Clears the value of `nodeTopology`. Subsequent reads from it will return its default value.
   public mutating func clearNodeTopology() {self._nodeTopology = nil}
 
+  /// Name of the storage class.
   public var storageClassName: String {
     get {_storageClassName ?? String()}
     set {_storageClassName = newValue}
@@ -328,6 +363,7 @@ public nonisolated struct StorageCSIStorageCapacity: Sendable {
   /// Clears the value of `storageClassName`. Subsequent reads from it will return its default value.
   public mutating func clearStorageClassName() {self._storageClassName = nil}
 
+  /// All that there is of each resource.
   public var capacity: KubeMeta.Quantity {
     get {_capacity ?? KubeMeta.Quantity()}
     set {_capacity = newValue}
@@ -337,6 +373,7 @@ public nonisolated struct StorageCSIStorageCapacity: Sendable {
   /// Clears the value of `capacity`. Subsequent reads from it will return its default value.
   public mutating func clearCapacity() {self._capacity = nil}
 
+  /// Size of the largest volume.
   public var maximumVolumeSize: KubeMeta.Quantity {
     get {_maximumVolumeSize ?? KubeMeta.Quantity()}
     set {_maximumVolumeSize = newValue}
@@ -357,11 +394,13 @@ public nonisolated struct StorageCSIStorageCapacity: Sendable {
   fileprivate var _maximumVolumeSize: KubeMeta.Quantity? = nil
 }
 
+/// A list of CSIStorageCapacity objects.
 public nonisolated struct StorageCSIStorageCapacityList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -371,6 +410,7 @@ public nonisolated struct StorageCSIStorageCapacityList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [StorageCSIStorageCapacity] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -380,11 +420,13 @@ public nonisolated struct StorageCSIStorageCapacityList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// A kind of storage that can be claimed.
 public nonisolated struct StorageStorageClass: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -394,6 +436,7 @@ public nonisolated struct StorageStorageClass: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Driver that makes the volumes.
   public var provisioner: String {
     get {_provisioner ?? String()}
     set {_provisioner = newValue}
@@ -403,8 +446,10 @@ public nonisolated struct StorageStorageClass: Sendable {
   /// Clears the value of `provisioner`. Subsequent reads from it will return its default value.
   public mutating func clearProvisioner() {self._provisioner = nil}
 
+  /// Settings for the driver or controller.
   public var parameters: Dictionary<String,String> = [:]
 
+  /// What becomes of a volume when its claim is gone.
   public var reclaimPolicy: String {
     get {_reclaimPolicy ?? String()}
     set {_reclaimPolicy = newValue}
@@ -414,8 +459,10 @@ public nonisolated struct StorageStorageClass: Sendable {
   /// Clears the value of `reclaimPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearReclaimPolicy() {self._reclaimPolicy = nil}
 
+  /// Options of the mount.
   public var mountOptions: [String] = []
 
+  /// Whether volumes can grow.
   public var allowVolumeExpansion: Bool {
     get {_allowVolumeExpansion ?? false}
     set {_allowVolumeExpansion = newValue}
@@ -425,6 +472,7 @@ public nonisolated struct StorageStorageClass: Sendable {
   /// Clears the value of `allowVolumeExpansion`. Subsequent reads from it will return its default value.
   public mutating func clearAllowVolumeExpansion() {self._allowVolumeExpansion = nil}
 
+  /// Whether volumes wait for their first pod.
   public var volumeBindingMode: String {
     get {_volumeBindingMode ?? String()}
     set {_volumeBindingMode = newValue}
@@ -434,6 +482,7 @@ public nonisolated struct StorageStorageClass: Sendable {
   /// Clears the value of `volumeBindingMode`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeBindingMode() {self._volumeBindingMode = nil}
 
+  /// Where volumes may be.
   public var allowedTopologies: [KubeCore.TopologySelectorTerm] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -447,11 +496,13 @@ public nonisolated struct StorageStorageClass: Sendable {
   fileprivate var _volumeBindingMode: String? = nil
 }
 
+/// A list of StorageClass objects.
 public nonisolated struct StorageStorageClassList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -461,6 +512,7 @@ public nonisolated struct StorageStorageClassList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [StorageStorageClass] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -470,11 +522,13 @@ public nonisolated struct StorageStorageClassList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// Asks for a token of a service account.
 public nonisolated struct StorageTokenRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whom the token is for.
   public var audience: String {
     get {_audience ?? String()}
     set {_audience = newValue}
@@ -484,6 +538,7 @@ public nonisolated struct StorageTokenRequest: Sendable {
   /// Clears the value of `audience`. Subsequent reads from it will return its default value.
   public mutating func clearAudience() {self._audience = nil}
 
+  /// Lifetime in seconds.
   public var expirationSeconds: Int64 {
     get {_expirationSeconds ?? 0}
     set {_expirationSeconds = newValue}
@@ -501,11 +556,13 @@ public nonisolated struct StorageTokenRequest: Sendable {
   fileprivate var _expirationSeconds: Int64? = nil
 }
 
+/// Asks for a volume to be attached to a node.
 public nonisolated struct StorageVolumeAttachment: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -515,6 +572,7 @@ public nonisolated struct StorageVolumeAttachment: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What is wanted.
   public var spec: StorageVolumeAttachmentSpec {
     get {_spec ?? StorageVolumeAttachmentSpec()}
     set {_spec = newValue}
@@ -524,6 +582,7 @@ public nonisolated struct StorageVolumeAttachment: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: StorageVolumeAttachmentStatus {
     get {_status ?? StorageVolumeAttachmentStatus()}
     set {_status = newValue}
@@ -542,11 +601,13 @@ public nonisolated struct StorageVolumeAttachment: Sendable {
   fileprivate var _status: StorageVolumeAttachmentStatus? = nil
 }
 
+/// A list of VolumeAttachment objects.
 public nonisolated struct StorageVolumeAttachmentList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -556,6 +617,7 @@ public nonisolated struct StorageVolumeAttachmentList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [StorageVolumeAttachment] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -565,11 +627,13 @@ public nonisolated struct StorageVolumeAttachmentList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// The volume that is attached.
 public nonisolated struct StorageVolumeAttachmentSource: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the persistent volume.
   public var persistentVolumeName: String {
     get {_storage._persistentVolumeName ?? String()}
     set {_uniqueStorage()._persistentVolumeName = newValue}
@@ -579,6 +643,7 @@ public nonisolated struct StorageVolumeAttachmentSource: @unchecked Sendable {
   /// Clears the value of `persistentVolumeName`. Subsequent reads from it will return its default value.
   public mutating func clearPersistentVolumeName() {_uniqueStorage()._persistentVolumeName = nil}
 
+  /// The volume itself.
   public var inlineVolumeSpec: KubeCore.PersistentVolumeSpec {
     get {_storage._inlineVolumeSpec ?? KubeCore.PersistentVolumeSpec()}
     set {_uniqueStorage()._inlineVolumeSpec = newValue}
@@ -595,11 +660,13 @@ public nonisolated struct StorageVolumeAttachmentSource: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// What is wanted of a VolumeAttachment.
 public nonisolated struct StorageVolumeAttachmentSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Driver that attaches.
   public var attacher: String {
     get {_attacher ?? String()}
     set {_attacher = newValue}
@@ -609,6 +676,7 @@ public nonisolated struct StorageVolumeAttachmentSpec: Sendable {
   /// Clears the value of `attacher`. Subsequent reads from it will return its default value.
   public mutating func clearAttacher() {self._attacher = nil}
 
+  /// Where it comes from.
   public var source: StorageVolumeAttachmentSource {
     get {_source ?? StorageVolumeAttachmentSource()}
     set {_source = newValue}
@@ -618,6 +686,7 @@ public nonisolated struct StorageVolumeAttachmentSpec: Sendable {
   /// Clears the value of `source`. Subsequent reads from it will return its default value.
   public mutating func clearSource() {self._source = nil}
 
+  /// Name of the node.
   public var nodeName: String {
     get {_nodeName ?? String()}
     set {_nodeName = newValue}
@@ -636,11 +705,13 @@ public nonisolated struct StorageVolumeAttachmentSpec: Sendable {
   fileprivate var _nodeName: String? = nil
 }
 
+/// What was last observed of a VolumeAttachment.
 public nonisolated struct StorageVolumeAttachmentStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it is attached.
   public var attached: Bool {
     get {_attached ?? false}
     set {_attached = newValue}
@@ -650,8 +721,10 @@ public nonisolated struct StorageVolumeAttachmentStatus: Sendable {
   /// Clears the value of `attached`. Subsequent reads from it will return its default value.
   public mutating func clearAttached() {self._attached = nil}
 
+  /// What the driver said when attaching.
   public var attachmentMetadata: Dictionary<String,String> = [:]
 
+  /// What went wrong when attaching.
   public var attachError: StorageVolumeError {
     get {_attachError ?? StorageVolumeError()}
     set {_attachError = newValue}
@@ -661,6 +734,7 @@ public nonisolated struct StorageVolumeAttachmentStatus: Sendable {
   /// Clears the value of `attachError`. Subsequent reads from it will return its default value.
   public mutating func clearAttachError() {self._attachError = nil}
 
+  /// What went wrong when detaching.
   public var detachError: StorageVolumeError {
     get {_detachError ?? StorageVolumeError()}
     set {_detachError = newValue}
@@ -679,11 +753,13 @@ public nonisolated struct StorageVolumeAttachmentStatus: Sendable {
   fileprivate var _detachError: StorageVolumeError? = nil
 }
 
+/// Settings of volumes that can be changed.
 public nonisolated struct StorageVolumeAttributesClass: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaObjectMeta {
     get {_metadata ?? KubeMeta.MetaObjectMeta()}
     set {_metadata = newValue}
@@ -693,6 +769,7 @@ public nonisolated struct StorageVolumeAttributesClass: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Name of the driver.
   public var driverName: String {
     get {_driverName ?? String()}
     set {_driverName = newValue}
@@ -702,6 +779,7 @@ public nonisolated struct StorageVolumeAttributesClass: Sendable {
   /// Clears the value of `driverName`. Subsequent reads from it will return its default value.
   public mutating func clearDriverName() {self._driverName = nil}
 
+  /// Settings for the driver or controller.
   public var parameters: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -712,11 +790,13 @@ public nonisolated struct StorageVolumeAttributesClass: Sendable {
   fileprivate var _driverName: String? = nil
 }
 
+/// A list of VolumeAttributesClass objects.
 public nonisolated struct StorageVolumeAttributesClassList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: KubeMeta.MetaListMeta {
     get {_metadata ?? KubeMeta.MetaListMeta()}
     set {_metadata = newValue}
@@ -726,6 +806,7 @@ public nonisolated struct StorageVolumeAttributesClassList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [StorageVolumeAttributesClass] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -735,11 +816,13 @@ public nonisolated struct StorageVolumeAttributesClassList: Sendable {
   fileprivate var _metadata: KubeMeta.MetaListMeta? = nil
 }
 
+/// What went wrong with a volume.
 public nonisolated struct StorageVolumeError: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it happened.
   public var time: KubeMeta.MetaTime {
     get {_time ?? KubeMeta.MetaTime()}
     set {_time = newValue}
@@ -749,6 +832,7 @@ public nonisolated struct StorageVolumeError: Sendable {
   /// Clears the value of `time`. Subsequent reads from it will return its default value.
   public mutating func clearTime() {self._time = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -758,6 +842,7 @@ public nonisolated struct StorageVolumeError: Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {self._message = nil}
 
+  /// Code of the error.
   public var errorCode: Int32 {
     get {_errorCode ?? 0}
     set {_errorCode = newValue}
@@ -776,11 +861,13 @@ public nonisolated struct StorageVolumeError: Sendable {
   fileprivate var _errorCode: Int32? = nil
 }
 
+/// How many volumes a node can have.
 public nonisolated struct StorageVolumeNodeResources: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How many there are, or how often it happened.
   public var count: Int32 {
     get {_count ?? 0}
     set {_count = newValue}

@@ -25,11 +25,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// An integer or a text.
 public nonisolated struct IntOrString: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: Int64 {
     get {_type ?? 0}
     set {_type = newValue}
@@ -39,6 +41,7 @@ public nonisolated struct IntOrString: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// The value, where it is an integer.
   public var intVal: Int32 {
     get {_intVal ?? 0}
     set {_intVal = newValue}
@@ -48,6 +51,7 @@ public nonisolated struct IntOrString: Sendable {
   /// Clears the value of `intVal`. Subsequent reads from it will return its default value.
   public mutating func clearIntVal() {self._intVal = nil}
 
+  /// The value, where it is text.
   public var strVal: String {
     get {_strVal ?? String()}
     set {_strVal = newValue}

@@ -30,11 +30,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// A group of the API and its versions.
 public nonisolated struct MetaAPIGroup: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -44,8 +46,10 @@ public nonisolated struct MetaAPIGroup: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// The versions.
   public var versions: [MetaGroupVersionForDiscovery] = []
 
+  /// Version that clients should use.
   public var preferredVersion: MetaGroupVersionForDiscovery {
     get {_preferredVersion ?? MetaGroupVersionForDiscovery()}
     set {_preferredVersion = newValue}
@@ -55,6 +59,7 @@ public nonisolated struct MetaAPIGroup: Sendable {
   /// Clears the value of `preferredVersion`. Subsequent reads from it will return its default value.
   public mutating func clearPreferredVersion() {self._preferredVersion = nil}
 
+  /// Addresses of the server by where the client is.
   public var serverAddressByClientCidrs: [MetaServerAddressByClientCIDR] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -65,11 +70,13 @@ public nonisolated struct MetaAPIGroup: Sendable {
   fileprivate var _preferredVersion: MetaGroupVersionForDiscovery? = nil
 }
 
+/// The groups of the API.
 public nonisolated struct MetaAPIGroupList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Groups of the user.
   public var groups: [MetaAPIGroup] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -77,11 +84,13 @@ public nonisolated struct MetaAPIGroupList: Sendable {
   public init() {}
 }
 
+/// A resource of a group-version.
 public nonisolated struct MetaAPIResource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -91,6 +100,7 @@ public nonisolated struct MetaAPIResource: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Name in singular.
   public var singularName: String {
     get {_singularName ?? String()}
     set {_singularName = newValue}
@@ -100,6 +110,7 @@ public nonisolated struct MetaAPIResource: Sendable {
   /// Clears the value of `singularName`. Subsequent reads from it will return its default value.
   public mutating func clearSingularName() {self._singularName = nil}
 
+  /// Whether objects live in namespaces.
   public var namespaced: Bool {
     get {_namespaced ?? false}
     set {_namespaced = newValue}
@@ -109,6 +120,7 @@ public nonisolated struct MetaAPIResource: Sendable {
   /// Clears the value of `namespaced`. Subsequent reads from it will return its default value.
   public mutating func clearNamespaced() {self._namespaced = nil}
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -118,6 +130,7 @@ public nonisolated struct MetaAPIResource: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Version.
   public var version: String {
     get {_version ?? String()}
     set {_version = newValue}
@@ -127,6 +140,7 @@ public nonisolated struct MetaAPIResource: Sendable {
   /// Clears the value of `version`. Subsequent reads from it will return its default value.
   public mutating func clearVersion() {self._version = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -136,6 +150,7 @@ public nonisolated struct MetaAPIResource: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// What may be done, such as get; * for all.
   public var verbs: MetaVerbs {
     get {_verbs ?? MetaVerbs()}
     set {_verbs = newValue}
@@ -145,10 +160,13 @@ public nonisolated struct MetaAPIResource: Sendable {
   /// Clears the value of `verbs`. Subsequent reads from it will return its default value.
   public mutating func clearVerbs() {self._verbs = nil}
 
+  /// Short names for the command line.
   public var shortNames: [String] = []
 
+  /// Groups of resources that it belongs to, such as all.
   public var categories: [String] = []
 
+  /// Changes with the stored version.
   public var storageVersionHash: String {
     get {_storageVersionHash ?? String()}
     set {_storageVersionHash = newValue}
@@ -172,11 +190,13 @@ public nonisolated struct MetaAPIResource: Sendable {
   fileprivate var _storageVersionHash: String? = nil
 }
 
+/// The resources of a group-version.
 public nonisolated struct MetaAPIResourceList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group and version as group/version.
   public var groupVersion: String {
     get {_groupVersion ?? String()}
     set {_groupVersion = newValue}
@@ -186,6 +206,7 @@ public nonisolated struct MetaAPIResourceList: Sendable {
   /// Clears the value of `groupVersion`. Subsequent reads from it will return its default value.
   public mutating func clearGroupVersion() {self._groupVersion = nil}
 
+  /// Resources that are asked for or concerned.
   public var resources: [MetaAPIResource] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -195,13 +216,16 @@ public nonisolated struct MetaAPIResourceList: Sendable {
   fileprivate var _groupVersion: String? = nil
 }
 
+/// The versions of the core group.
 public nonisolated struct MetaAPIVersions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The versions.
   public var versions: [String] = []
 
+  /// Addresses of the server by where the client is.
   public var serverAddressByClientCidrs: [MetaServerAddressByClientCIDR] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -209,13 +233,16 @@ public nonisolated struct MetaAPIVersions: Sendable {
   public init() {}
 }
 
+/// Options of applying a configuration.
 public nonisolated struct MetaApplyOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All: do everything but store the result.
   public var dryRun: [String] = []
 
+  /// Whether fields of others are taken over.
   public var force: Bool {
     get {_force ?? false}
     set {_force = newValue}
@@ -225,6 +252,7 @@ public nonisolated struct MetaApplyOptions: Sendable {
   /// Clears the value of `force`. Subsequent reads from it will return its default value.
   public mutating func clearForce() {self._force = nil}
 
+  /// Name of whoever makes the change.
   public var fieldManager: String {
     get {_fieldManager ?? String()}
     set {_fieldManager = newValue}
@@ -242,11 +270,13 @@ public nonisolated struct MetaApplyOptions: Sendable {
   fileprivate var _fieldManager: String? = nil
 }
 
+/// An observation of the state of an object.
 public nonisolated struct MetaCondition: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -256,6 +286,7 @@ public nonisolated struct MetaCondition: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -265,6 +296,7 @@ public nonisolated struct MetaCondition: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// Generation of the spec that this status is about.
   public var observedGeneration: Int64 {
     get {_observedGeneration ?? 0}
     set {_observedGeneration = newValue}
@@ -274,6 +306,7 @@ public nonisolated struct MetaCondition: Sendable {
   /// Clears the value of `observedGeneration`. Subsequent reads from it will return its default value.
   public mutating func clearObservedGeneration() {self._observedGeneration = nil}
 
+  /// When the status last changed.
   public var lastTransitionTime: MetaTime {
     get {_lastTransitionTime ?? MetaTime()}
     set {_lastTransitionTime = newValue}
@@ -283,6 +316,7 @@ public nonisolated struct MetaCondition: Sendable {
   /// Clears the value of `lastTransitionTime`. Subsequent reads from it will return its default value.
   public mutating func clearLastTransitionTime() {self._lastTransitionTime = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -292,6 +326,7 @@ public nonisolated struct MetaCondition: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -313,13 +348,16 @@ public nonisolated struct MetaCondition: Sendable {
   fileprivate var _message: String? = nil
 }
 
+/// Options of creating.
 public nonisolated struct MetaCreateOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All: do everything but store the result.
   public var dryRun: [String] = []
 
+  /// Name of whoever makes the change.
   public var fieldManager: String {
     get {_fieldManager ?? String()}
     set {_fieldManager = newValue}
@@ -329,6 +367,7 @@ public nonisolated struct MetaCreateOptions: Sendable {
   /// Clears the value of `fieldManager`. Subsequent reads from it will return its default value.
   public mutating func clearFieldManager() {self._fieldManager = nil}
 
+  /// What unknown fields lead to: Ignore, Warn or Strict.
   public var fieldValidation: String {
     get {_fieldValidation ?? String()}
     set {_fieldValidation = newValue}
@@ -346,11 +385,13 @@ public nonisolated struct MetaCreateOptions: Sendable {
   fileprivate var _fieldValidation: String? = nil
 }
 
+/// Options of deleting.
 public nonisolated struct MetaDeleteOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Time to end; 0 for at once.
   public var gracePeriodSeconds: Int64 {
     get {_gracePeriodSeconds ?? 0}
     set {_gracePeriodSeconds = newValue}
@@ -360,6 +401,7 @@ public nonisolated struct MetaDeleteOptions: Sendable {
   /// Clears the value of `gracePeriodSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearGracePeriodSeconds() {self._gracePeriodSeconds = nil}
 
+  /// What must hold, else nothing is done.
   public var preconditions: MetaPreconditions {
     get {_preconditions ?? MetaPreconditions()}
     set {_preconditions = newValue}
@@ -369,6 +411,7 @@ public nonisolated struct MetaDeleteOptions: Sendable {
   /// Clears the value of `preconditions`. Subsequent reads from it will return its default value.
   public mutating func clearPreconditions() {self._preconditions = nil}
 
+  /// Former way to keep dependents.
   public var orphanDependents: Bool {
     get {_orphanDependents ?? false}
     set {_orphanDependents = newValue}
@@ -378,6 +421,7 @@ public nonisolated struct MetaDeleteOptions: Sendable {
   /// Clears the value of `orphanDependents`. Subsequent reads from it will return its default value.
   public mutating func clearOrphanDependents() {self._orphanDependents = nil}
 
+  /// What becomes of dependents: Orphan, Background or Foreground.
   public var propagationPolicy: String {
     get {_propagationPolicy ?? String()}
     set {_propagationPolicy = newValue}
@@ -387,8 +431,10 @@ public nonisolated struct MetaDeleteOptions: Sendable {
   /// Clears the value of `propagationPolicy`. Subsequent reads from it will return its default value.
   public mutating func clearPropagationPolicy() {self._propagationPolicy = nil}
 
+  /// All: do everything but store the result.
   public var dryRun: [String] = []
 
+  /// Whether an object that cannot be read is removed all the same.
   public var ignoreStoreReadErrorWithClusterBreakingPotential: Bool {
     get {_ignoreStoreReadErrorWithClusterBreakingPotential ?? false}
     set {_ignoreStoreReadErrorWithClusterBreakingPotential = newValue}
@@ -409,11 +455,13 @@ public nonisolated struct MetaDeleteOptions: Sendable {
   fileprivate var _ignoreStoreReadErrorWithClusterBreakingPotential: Bool? = nil
 }
 
+/// A length of time.
 public nonisolated struct MetaDuration: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Length in nanoseconds.
   public var duration: Int64 {
     get {_duration ?? 0}
     set {_duration = newValue}
@@ -430,11 +478,13 @@ public nonisolated struct MetaDuration: Sendable {
   fileprivate var _duration: Int64? = nil
 }
 
+/// A requirement about a field.
 public nonisolated struct MetaFieldSelectorRequirement: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -444,6 +494,7 @@ public nonisolated struct MetaFieldSelectorRequirement: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// How the values are compared.
   public var `operator`: String {
     get {_operator ?? String()}
     set {_operator = newValue}
@@ -453,6 +504,7 @@ public nonisolated struct MetaFieldSelectorRequirement: Sendable {
   /// Clears the value of ``operator``. Subsequent reads from it will return its default value.
   public mutating func clearOperator() {self._operator = nil}
 
+  /// The values that are compared with.
   public var values: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -463,11 +515,13 @@ public nonisolated struct MetaFieldSelectorRequirement: Sendable {
   fileprivate var _operator: String? = nil
 }
 
+/// A set of fields, as a tree in JSON.
 public nonisolated struct MetaFieldsV1: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The value as JSON text.
   public var raw: Data {
     get {_raw ?? Data()}
     set {_raw = newValue}
@@ -484,11 +538,13 @@ public nonisolated struct MetaFieldsV1: Sendable {
   fileprivate var _raw: Data? = nil
 }
 
+/// Options of getting.
 public nonisolated struct MetaGetOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Version of the object for watches and optimistic locking; opaque to clients.
   public var resourceVersion: String {
     get {_resourceVersion ?? String()}
     set {_resourceVersion = newValue}
@@ -505,11 +561,13 @@ public nonisolated struct MetaGetOptions: Sendable {
   fileprivate var _resourceVersion: String? = nil
 }
 
+/// A group and a kind.
 public nonisolated struct MetaGroupKind: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -519,6 +577,7 @@ public nonisolated struct MetaGroupKind: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -536,11 +595,13 @@ public nonisolated struct MetaGroupKind: Sendable {
   fileprivate var _kind: String? = nil
 }
 
+/// A group and a resource.
 public nonisolated struct MetaGroupResource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -550,6 +611,7 @@ public nonisolated struct MetaGroupResource: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Name of the resource.
   public var resource: String {
     get {_resource ?? String()}
     set {_resource = newValue}
@@ -567,11 +629,13 @@ public nonisolated struct MetaGroupResource: Sendable {
   fileprivate var _resource: String? = nil
 }
 
+/// A group and a version.
 public nonisolated struct MetaGroupVersion: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -581,6 +645,7 @@ public nonisolated struct MetaGroupVersion: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Version.
   public var version: String {
     get {_version ?? String()}
     set {_version = newValue}
@@ -598,11 +663,13 @@ public nonisolated struct MetaGroupVersion: Sendable {
   fileprivate var _version: String? = nil
 }
 
+/// A group and a version, together as text.
 public nonisolated struct MetaGroupVersionForDiscovery: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group and version as group/version.
   public var groupVersion: String {
     get {_groupVersion ?? String()}
     set {_groupVersion = newValue}
@@ -612,6 +679,7 @@ public nonisolated struct MetaGroupVersionForDiscovery: Sendable {
   /// Clears the value of `groupVersion`. Subsequent reads from it will return its default value.
   public mutating func clearGroupVersion() {self._groupVersion = nil}
 
+  /// Version.
   public var version: String {
     get {_version ?? String()}
     set {_version = newValue}
@@ -629,11 +697,13 @@ public nonisolated struct MetaGroupVersionForDiscovery: Sendable {
   fileprivate var _version: String? = nil
 }
 
+/// A group, a version and a kind.
 public nonisolated struct MetaGroupVersionKind: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -643,6 +713,7 @@ public nonisolated struct MetaGroupVersionKind: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Version.
   public var version: String {
     get {_version ?? String()}
     set {_version = newValue}
@@ -652,6 +723,7 @@ public nonisolated struct MetaGroupVersionKind: Sendable {
   /// Clears the value of `version`. Subsequent reads from it will return its default value.
   public mutating func clearVersion() {self._version = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -670,11 +742,13 @@ public nonisolated struct MetaGroupVersionKind: Sendable {
   fileprivate var _kind: String? = nil
 }
 
+/// A group, a version and a resource.
 public nonisolated struct MetaGroupVersionResource: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -684,6 +758,7 @@ public nonisolated struct MetaGroupVersionResource: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Version.
   public var version: String {
     get {_version ?? String()}
     set {_version = newValue}
@@ -693,6 +768,7 @@ public nonisolated struct MetaGroupVersionResource: Sendable {
   /// Clears the value of `version`. Subsequent reads from it will return its default value.
   public mutating func clearVersion() {self._version = nil}
 
+  /// Name of the resource.
   public var resource: String {
     get {_resource ?? String()}
     set {_resource = newValue}
@@ -711,13 +787,16 @@ public nonisolated struct MetaGroupVersionResource: Sendable {
   fileprivate var _resource: String? = nil
 }
 
+/// A choice of objects by their labels.
 public nonisolated struct MetaLabelSelector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Labels and their values, all of which must be there.
   public var matchLabels: Dictionary<String,String> = [:]
 
+  /// Requirements about labels, all of which must hold.
   public var matchExpressions: [MetaLabelSelectorRequirement] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -725,11 +804,13 @@ public nonisolated struct MetaLabelSelector: Sendable {
   public init() {}
 }
 
+/// A requirement about a label.
 public nonisolated struct MetaLabelSelectorRequirement: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String {
     get {_key ?? String()}
     set {_key = newValue}
@@ -739,6 +820,7 @@ public nonisolated struct MetaLabelSelectorRequirement: Sendable {
   /// Clears the value of `key`. Subsequent reads from it will return its default value.
   public mutating func clearKey() {self._key = nil}
 
+  /// How the values are compared.
   public var `operator`: String {
     get {_operator ?? String()}
     set {_operator = newValue}
@@ -748,6 +830,7 @@ public nonisolated struct MetaLabelSelectorRequirement: Sendable {
   /// Clears the value of ``operator``. Subsequent reads from it will return its default value.
   public mutating func clearOperator() {self._operator = nil}
 
+  /// The values that are compared with.
   public var values: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -758,11 +841,13 @@ public nonisolated struct MetaLabelSelectorRequirement: Sendable {
   fileprivate var _operator: String? = nil
 }
 
+/// A list of objects of any kind.
 public nonisolated struct MetaList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: MetaListMeta {
     get {_metadata ?? MetaListMeta()}
     set {_metadata = newValue}
@@ -772,6 +857,7 @@ public nonisolated struct MetaList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [RuntimeRawExtension] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -781,11 +867,13 @@ public nonisolated struct MetaList: Sendable {
   fileprivate var _metadata: MetaListMeta? = nil
 }
 
+/// Metadata of a list.
 public nonisolated struct MetaListMeta: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Former path of the object; empty.
   public var selfLink: String {
     get {_selfLink ?? String()}
     set {_selfLink = newValue}
@@ -795,6 +883,7 @@ public nonisolated struct MetaListMeta: Sendable {
   /// Clears the value of `selfLink`. Subsequent reads from it will return its default value.
   public mutating func clearSelfLink() {self._selfLink = nil}
 
+  /// Version of the object for watches and optimistic locking; opaque to clients.
   public var resourceVersion: String {
     get {_resourceVersion ?? String()}
     set {_resourceVersion = newValue}
@@ -804,6 +893,7 @@ public nonisolated struct MetaListMeta: Sendable {
   /// Clears the value of `resourceVersion`. Subsequent reads from it will return its default value.
   public mutating func clearResourceVersion() {self._resourceVersion = nil}
 
+  /// Where the next page of the list begins.
   public var `continue`: String {
     get {_continue ?? String()}
     set {_continue = newValue}
@@ -813,6 +903,7 @@ public nonisolated struct MetaListMeta: Sendable {
   /// Clears the value of ``continue``. Subsequent reads from it will return its default value.
   public mutating func clearContinue() {self._continue = nil}
 
+  /// How many items the later pages have.
   public var remainingItemCount: Int64 {
     get {_remainingItemCount ?? 0}
     set {_remainingItemCount = newValue}
@@ -822,6 +913,7 @@ public nonisolated struct MetaListMeta: Sendable {
   /// Clears the value of `remainingItemCount`. Subsequent reads from it will return its default value.
   public mutating func clearRemainingItemCount() {self._remainingItemCount = nil}
 
+  /// Which part of a sharded list this is.
   public var shardInfo: MetaShardInfo {
     get {_shardInfo ?? MetaShardInfo()}
     set {_shardInfo = newValue}
@@ -842,11 +934,13 @@ public nonisolated struct MetaListMeta: Sendable {
   fileprivate var _shardInfo: MetaShardInfo? = nil
 }
 
+/// Options of listing and watching.
 public nonisolated struct MetaListOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Selects objects by their labels.
   public var labelSelector: String {
     get {_labelSelector ?? String()}
     set {_labelSelector = newValue}
@@ -856,6 +950,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `labelSelector`. Subsequent reads from it will return its default value.
   public mutating func clearLabelSelector() {self._labelSelector = nil}
 
+  /// Selects objects by their fields.
   public var fieldSelector: String {
     get {_fieldSelector ?? String()}
     set {_fieldSelector = newValue}
@@ -865,6 +960,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `fieldSelector`. Subsequent reads from it will return its default value.
   public mutating func clearFieldSelector() {self._fieldSelector = nil}
 
+  /// Whether changes are wanted.
   public var watch: Bool {
     get {_watch ?? false}
     set {_watch = newValue}
@@ -874,6 +970,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `watch`. Subsequent reads from it will return its default value.
   public mutating func clearWatch() {self._watch = nil}
 
+  /// Whether bookmarks are wanted.
   public var allowWatchBookmarks: Bool {
     get {_allowWatchBookmarks ?? false}
     set {_allowWatchBookmarks = newValue}
@@ -883,6 +980,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `allowWatchBookmarks`. Subsequent reads from it will return its default value.
   public mutating func clearAllowWatchBookmarks() {self._allowWatchBookmarks = nil}
 
+  /// Version of the object for watches and optimistic locking; opaque to clients.
   public var resourceVersion: String {
     get {_resourceVersion ?? String()}
     set {_resourceVersion = newValue}
@@ -892,6 +990,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `resourceVersion`. Subsequent reads from it will return its default value.
   public mutating func clearResourceVersion() {self._resourceVersion = nil}
 
+  /// How the resource version is understood: Exact or NotOlderThan.
   public var resourceVersionMatch: String {
     get {_resourceVersionMatch ?? String()}
     set {_resourceVersionMatch = newValue}
@@ -901,6 +1000,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `resourceVersionMatch`. Subsequent reads from it will return its default value.
   public mutating func clearResourceVersionMatch() {self._resourceVersionMatch = nil}
 
+  /// Time limit in seconds.
   public var timeoutSeconds: Int64 {
     get {_timeoutSeconds ?? 0}
     set {_timeoutSeconds = newValue}
@@ -910,6 +1010,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `timeoutSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearTimeoutSeconds() {self._timeoutSeconds = nil}
 
+  /// Most items of a page.
   public var limit: Int64 {
     get {_limit ?? 0}
     set {_limit = newValue}
@@ -919,6 +1020,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `limit`. Subsequent reads from it will return its default value.
   public mutating func clearLimit() {self._limit = nil}
 
+  /// Where the next page of the list begins.
   public var `continue`: String {
     get {_continue ?? String()}
     set {_continue = newValue}
@@ -928,6 +1030,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of ``continue``. Subsequent reads from it will return its default value.
   public mutating func clearContinue() {self._continue = nil}
 
+  /// Whether the watch begins with all there is.
   public var sendInitialEvents: Bool {
     get {_sendInitialEvents ?? false}
     set {_sendInitialEvents = newValue}
@@ -937,6 +1040,7 @@ public nonisolated struct MetaListOptions: Sendable {
   /// Clears the value of `sendInitialEvents`. Subsequent reads from it will return its default value.
   public mutating func clearSendInitialEvents() {self._sendInitialEvents = nil}
 
+  /// Which part of the objects is wanted.
   public var shardSelector: String {
     get {_shardSelector ?? String()}
     set {_shardSelector = newValue}
@@ -963,11 +1067,13 @@ public nonisolated struct MetaListOptions: Sendable {
   fileprivate var _shardSelector: String? = nil
 }
 
+/// Who set which fields.
 public nonisolated struct MetaManagedFieldsEntry: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Who owns the fields.
   public var manager: String {
     get {_manager ?? String()}
     set {_manager = newValue}
@@ -977,6 +1083,7 @@ public nonisolated struct MetaManagedFieldsEntry: Sendable {
   /// Clears the value of `manager`. Subsequent reads from it will return its default value.
   public mutating func clearManager() {self._manager = nil}
 
+  /// Apply or Update, or what the request does.
   public var operation: String {
     get {_operation ?? String()}
     set {_operation = newValue}
@@ -986,6 +1093,7 @@ public nonisolated struct MetaManagedFieldsEntry: Sendable {
   /// Clears the value of `operation`. Subsequent reads from it will return its default value.
   public mutating func clearOperation() {self._operation = nil}
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -995,6 +1103,7 @@ public nonisolated struct MetaManagedFieldsEntry: Sendable {
   /// Clears the value of `apiVersion`. Subsequent reads from it will return its default value.
   public mutating func clearApiVersion() {self._apiVersion = nil}
 
+  /// When it happened.
   public var time: MetaTime {
     get {_time ?? MetaTime()}
     set {_time = newValue}
@@ -1004,6 +1113,7 @@ public nonisolated struct MetaManagedFieldsEntry: Sendable {
   /// Clears the value of `time`. Subsequent reads from it will return its default value.
   public mutating func clearTime() {self._time = nil}
 
+  /// Format of the fields; FieldsV1.
   public var fieldsType: String {
     get {_fieldsType ?? String()}
     set {_fieldsType = newValue}
@@ -1013,6 +1123,7 @@ public nonisolated struct MetaManagedFieldsEntry: Sendable {
   /// Clears the value of `fieldsType`. Subsequent reads from it will return its default value.
   public mutating func clearFieldsType() {self._fieldsType = nil}
 
+  /// The owned fields.
   public var fieldsV1: MetaFieldsV1 {
     get {_fieldsV1 ?? MetaFieldsV1()}
     set {_fieldsV1 = newValue}
@@ -1022,6 +1133,7 @@ public nonisolated struct MetaManagedFieldsEntry: Sendable {
   /// Clears the value of `fieldsV1`. Subsequent reads from it will return its default value.
   public mutating func clearFieldsV1() {self._fieldsV1 = nil}
 
+  /// Name of the subresource.
   public var subresource: String {
     get {_subresource ?? String()}
     set {_subresource = newValue}
@@ -1044,11 +1156,13 @@ public nonisolated struct MetaManagedFieldsEntry: Sendable {
   fileprivate var _subresource: String? = nil
 }
 
+/// A time in microseconds.
 public nonisolated struct MetaMicroTime: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Number of seconds.
   public var seconds: Int64 {
     get {_seconds ?? 0}
     set {_seconds = newValue}
@@ -1058,6 +1172,7 @@ public nonisolated struct MetaMicroTime: Sendable {
   /// Clears the value of `seconds`. Subsequent reads from it will return its default value.
   public mutating func clearSeconds() {self._seconds = nil}
 
+  /// Nanoseconds beside the seconds.
   public var nanos: Int32 {
     get {_nanos ?? 0}
     set {_nanos = newValue}
@@ -1075,11 +1190,13 @@ public nonisolated struct MetaMicroTime: Sendable {
   fileprivate var _nanos: Int32? = nil
 }
 
+/// Metadata that every object has.
 public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_storage._name ?? String()}
     set {_uniqueStorage()._name = newValue}
@@ -1089,6 +1206,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {_uniqueStorage()._name = nil}
 
+  /// Beginning of a name that the server completes.
   public var generateName: String {
     get {_storage._generateName ?? String()}
     set {_uniqueStorage()._generateName = newValue}
@@ -1098,6 +1216,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `generateName`. Subsequent reads from it will return its default value.
   public mutating func clearGenerateName() {_uniqueStorage()._generateName = nil}
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String {
     get {_storage._namespace ?? String()}
     set {_uniqueStorage()._namespace = newValue}
@@ -1107,6 +1226,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `namespace`. Subsequent reads from it will return its default value.
   public mutating func clearNamespace() {_uniqueStorage()._namespace = nil}
 
+  /// Former path of the object; empty.
   public var selfLink: String {
     get {_storage._selfLink ?? String()}
     set {_uniqueStorage()._selfLink = newValue}
@@ -1116,6 +1236,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `selfLink`. Subsequent reads from it will return its default value.
   public mutating func clearSelfLink() {_uniqueStorage()._selfLink = nil}
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_storage._uid ?? String()}
     set {_uniqueStorage()._uid = newValue}
@@ -1125,6 +1246,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {_uniqueStorage()._uid = nil}
 
+  /// Version of the object for watches and optimistic locking; opaque to clients.
   public var resourceVersion: String {
     get {_storage._resourceVersion ?? String()}
     set {_uniqueStorage()._resourceVersion = newValue}
@@ -1134,6 +1256,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `resourceVersion`. Subsequent reads from it will return its default value.
   public mutating func clearResourceVersion() {_uniqueStorage()._resourceVersion = nil}
 
+  /// Grows with every change of the spec.
   public var generation: Int64 {
     get {_storage._generation ?? 0}
     set {_uniqueStorage()._generation = newValue}
@@ -1143,6 +1266,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `generation`. Subsequent reads from it will return its default value.
   public mutating func clearGeneration() {_uniqueStorage()._generation = nil}
 
+  /// When the object was made; set by the server.
   public var creationTimestamp: MetaTime {
     get {_storage._creationTimestamp ?? MetaTime()}
     set {_uniqueStorage()._creationTimestamp = newValue}
@@ -1152,6 +1276,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `creationTimestamp`. Subsequent reads from it will return its default value.
   public mutating func clearCreationTimestamp() {_uniqueStorage()._creationTimestamp = nil}
 
+  /// When the object is to be gone; set by the server.
   public var deletionTimestamp: MetaTime {
     get {_storage._deletionTimestamp ?? MetaTime()}
     set {_uniqueStorage()._deletionTimestamp = newValue}
@@ -1161,6 +1286,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `deletionTimestamp`. Subsequent reads from it will return its default value.
   public mutating func clearDeletionTimestamp() {_uniqueStorage()._deletionTimestamp = nil}
 
+  /// Time that the object has to end.
   public var deletionGracePeriodSeconds: Int64 {
     get {_storage._deletionGracePeriodSeconds ?? 0}
     set {_uniqueStorage()._deletionGracePeriodSeconds = newValue}
@@ -1170,26 +1296,31 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `deletionGracePeriodSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearDeletionGracePeriodSeconds() {_uniqueStorage()._deletionGracePeriodSeconds = nil}
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> {
     get {_storage._labels}
     set {_uniqueStorage()._labels = newValue}
   }
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> {
     get {_storage._annotations}
     set {_uniqueStorage()._annotations = newValue}
   }
 
+  /// Objects without which this one is removed.
   public var ownerReferences: [MetaOwnerReference] {
     get {_storage._ownerReferences}
     set {_uniqueStorage()._ownerReferences = newValue}
   }
 
+  /// Who has to agree before the object is gone.
   public var finalizers: [String] {
     get {_storage._finalizers}
     set {_uniqueStorage()._finalizers = newValue}
   }
 
+  /// Who set which fields.
   public var managedFields: [MetaManagedFieldsEntry] {
     get {_storage._managedFields}
     set {_uniqueStorage()._managedFields = newValue}
@@ -1202,11 +1333,13 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// An object without which this one is removed.
 public nonisolated struct MetaOwnerReference: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -1216,6 +1349,7 @@ public nonisolated struct MetaOwnerReference: Sendable {
   /// Clears the value of `apiVersion`. Subsequent reads from it will return its default value.
   public mutating func clearApiVersion() {self._apiVersion = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -1225,6 +1359,7 @@ public nonisolated struct MetaOwnerReference: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -1234,6 +1369,7 @@ public nonisolated struct MetaOwnerReference: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -1243,6 +1379,7 @@ public nonisolated struct MetaOwnerReference: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Controller that looks after it, or whether this owner is the controller.
   public var controller: Bool {
     get {_controller ?? false}
     set {_controller = newValue}
@@ -1252,6 +1389,7 @@ public nonisolated struct MetaOwnerReference: Sendable {
   /// Clears the value of `controller`. Subsequent reads from it will return its default value.
   public mutating func clearController() {self._controller = nil}
 
+  /// Whether the owner waits for this object to be gone.
   public var blockOwnerDeletion: Bool {
     get {_blockOwnerDeletion ?? false}
     set {_blockOwnerDeletion = newValue}
@@ -1273,11 +1411,13 @@ public nonisolated struct MetaOwnerReference: Sendable {
   fileprivate var _blockOwnerDeletion: Bool? = nil
 }
 
+/// An object of any kind, its metadata only.
 public nonisolated struct MetaPartialObjectMetadata: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: MetaObjectMeta {
     get {_metadata ?? MetaObjectMeta()}
     set {_metadata = newValue}
@@ -1294,11 +1434,13 @@ public nonisolated struct MetaPartialObjectMetadata: Sendable {
   fileprivate var _metadata: MetaObjectMeta? = nil
 }
 
+/// A list of PartialObjectMetadata objects.
 public nonisolated struct MetaPartialObjectMetadataList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: MetaListMeta {
     get {_metadata ?? MetaListMeta()}
     set {_metadata = newValue}
@@ -1308,6 +1450,7 @@ public nonisolated struct MetaPartialObjectMetadataList: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// The members, in order.
   public var items: [MetaPartialObjectMetadata] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1317,6 +1460,7 @@ public nonisolated struct MetaPartialObjectMetadataList: Sendable {
   fileprivate var _metadata: MetaListMeta? = nil
 }
 
+/// A change of an object.
 public nonisolated struct MetaPatch: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1327,13 +1471,16 @@ public nonisolated struct MetaPatch: Sendable {
   public init() {}
 }
 
+/// Options of changing in part.
 public nonisolated struct MetaPatchOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All: do everything but store the result.
   public var dryRun: [String] = []
 
+  /// Whether fields of others are taken over.
   public var force: Bool {
     get {_force ?? false}
     set {_force = newValue}
@@ -1343,6 +1490,7 @@ public nonisolated struct MetaPatchOptions: Sendable {
   /// Clears the value of `force`. Subsequent reads from it will return its default value.
   public mutating func clearForce() {self._force = nil}
 
+  /// Name of whoever makes the change.
   public var fieldManager: String {
     get {_fieldManager ?? String()}
     set {_fieldManager = newValue}
@@ -1352,6 +1500,7 @@ public nonisolated struct MetaPatchOptions: Sendable {
   /// Clears the value of `fieldManager`. Subsequent reads from it will return its default value.
   public mutating func clearFieldManager() {self._fieldManager = nil}
 
+  /// What unknown fields lead to: Ignore, Warn or Strict.
   public var fieldValidation: String {
     get {_fieldValidation ?? String()}
     set {_fieldValidation = newValue}
@@ -1370,11 +1519,13 @@ public nonisolated struct MetaPatchOptions: Sendable {
   fileprivate var _fieldValidation: String? = nil
 }
 
+/// What must hold, else nothing is done.
 public nonisolated struct MetaPreconditions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -1384,6 +1535,7 @@ public nonisolated struct MetaPreconditions: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Version of the object for watches and optimistic locking; opaque to clients.
   public var resourceVersion: String {
     get {_resourceVersion ?? String()}
     set {_resourceVersion = newValue}
@@ -1401,11 +1553,13 @@ public nonisolated struct MetaPreconditions: Sendable {
   fileprivate var _resourceVersion: String? = nil
 }
 
+/// The paths that the server serves.
 public nonisolated struct MetaRootPaths: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Paths and their backends.
   public var paths: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1413,11 +1567,13 @@ public nonisolated struct MetaRootPaths: Sendable {
   public init() {}
 }
 
+/// The server's address for a range of clients.
 public nonisolated struct MetaServerAddressByClientCIDR: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Range of the clients.
   public var clientCidr: String {
     get {_clientCidr ?? String()}
     set {_clientCidr = newValue}
@@ -1427,6 +1583,7 @@ public nonisolated struct MetaServerAddressByClientCIDR: Sendable {
   /// Clears the value of `clientCidr`. Subsequent reads from it will return its default value.
   public mutating func clearClientCidr() {self._clientCidr = nil}
 
+  /// Address of the server for them.
   public var serverAddress: String {
     get {_serverAddress ?? String()}
     set {_serverAddress = newValue}
@@ -1444,11 +1601,13 @@ public nonisolated struct MetaServerAddressByClientCIDR: Sendable {
   fileprivate var _serverAddress: String? = nil
 }
 
+/// Which part of a sharded list this is.
 public nonisolated struct MetaShardInfo: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Selects the objects that belong to it.
   public var selector: String {
     get {_selector ?? String()}
     set {_selector = newValue}
@@ -1465,11 +1624,13 @@ public nonisolated struct MetaShardInfo: Sendable {
   fileprivate var _selector: String? = nil
 }
 
+/// The result of a request that gives no object.
 public nonisolated struct MetaStatus: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: MetaListMeta {
     get {_metadata ?? MetaListMeta()}
     set {_metadata = newValue}
@@ -1479,6 +1640,7 @@ public nonisolated struct MetaStatus: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: String {
     get {_status ?? String()}
     set {_status = newValue}
@@ -1488,6 +1650,7 @@ public nonisolated struct MetaStatus: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -1497,6 +1660,7 @@ public nonisolated struct MetaStatus: Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {self._message = nil}
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -1506,6 +1670,7 @@ public nonisolated struct MetaStatus: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// What the failure is about.
   public var details: MetaStatusDetails {
     get {_details ?? MetaStatusDetails()}
     set {_details = newValue}
@@ -1515,6 +1680,7 @@ public nonisolated struct MetaStatus: Sendable {
   /// Clears the value of `details`. Subsequent reads from it will return its default value.
   public mutating func clearDetails() {self._details = nil}
 
+  /// HTTP status code.
   public var code: Int32 {
     get {_code ?? 0}
     set {_code = newValue}
@@ -1536,11 +1702,13 @@ public nonisolated struct MetaStatus: Sendable {
   fileprivate var _code: Int32? = nil
 }
 
+/// One failure.
 public nonisolated struct MetaStatusCause: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -1550,6 +1718,7 @@ public nonisolated struct MetaStatusCause: Sendable {
   /// Clears the value of `reason`. Subsequent reads from it will return its default value.
   public mutating func clearReason() {self._reason = nil}
 
+  /// Explanation for people.
   public var message: String {
     get {_message ?? String()}
     set {_message = newValue}
@@ -1559,6 +1728,7 @@ public nonisolated struct MetaStatusCause: Sendable {
   /// Clears the value of `message`. Subsequent reads from it will return its default value.
   public mutating func clearMessage() {self._message = nil}
 
+  /// Path of the field.
   public var field: String {
     get {_field ?? String()}
     set {_field = newValue}
@@ -1577,11 +1747,13 @@ public nonisolated struct MetaStatusCause: Sendable {
   fileprivate var _field: String? = nil
 }
 
+/// What a failure is about.
 public nonisolated struct MetaStatusDetails: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String {
     get {_name ?? String()}
     set {_name = newValue}
@@ -1591,6 +1763,7 @@ public nonisolated struct MetaStatusDetails: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
+  /// API group, or group that owns it.
   public var group: String {
     get {_group ?? String()}
     set {_group = newValue}
@@ -1600,6 +1773,7 @@ public nonisolated struct MetaStatusDetails: Sendable {
   /// Clears the value of `group`. Subsequent reads from it will return its default value.
   public mutating func clearGroup() {self._group = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -1609,6 +1783,7 @@ public nonisolated struct MetaStatusDetails: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Identity of the object over time and space.
   public var uid: String {
     get {_uid ?? String()}
     set {_uid = newValue}
@@ -1618,8 +1793,10 @@ public nonisolated struct MetaStatusDetails: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// The single failures.
   public var causes: [MetaStatusCause] = []
 
+  /// When to try again, in seconds.
   public var retryAfterSeconds: Int32 {
     get {_retryAfterSeconds ?? 0}
     set {_retryAfterSeconds = newValue}
@@ -1640,11 +1817,13 @@ public nonisolated struct MetaStatusDetails: Sendable {
   fileprivate var _retryAfterSeconds: Int32? = nil
 }
 
+/// Options of asking for a table.
 public nonisolated struct MetaTableOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How much of the object a table row holds.
   public var includeObject: String {
     get {_includeObject ?? String()}
     set {_includeObject = newValue}
@@ -1661,11 +1840,13 @@ public nonisolated struct MetaTableOptions: Sendable {
   fileprivate var _includeObject: String? = nil
 }
 
+/// A time in seconds.
 public nonisolated struct MetaTime: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Number of seconds.
   public var seconds: Int64 {
     get {_seconds ?? 0}
     set {_seconds = newValue}
@@ -1675,6 +1856,7 @@ public nonisolated struct MetaTime: Sendable {
   /// Clears the value of `seconds`. Subsequent reads from it will return its default value.
   public mutating func clearSeconds() {self._seconds = nil}
 
+  /// Nanoseconds beside the seconds.
   public var nanos: Int32 {
     get {_nanos ?? 0}
     set {_nanos = newValue}
@@ -1692,11 +1874,13 @@ public nonisolated struct MetaTime: Sendable {
   fileprivate var _nanos: Int32? = nil
 }
 
+/// A time in protobuf.
 public nonisolated struct MetaTimestamp: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Number of seconds.
   public var seconds: Int64 {
     get {_seconds ?? 0}
     set {_seconds = newValue}
@@ -1706,6 +1890,7 @@ public nonisolated struct MetaTimestamp: Sendable {
   /// Clears the value of `seconds`. Subsequent reads from it will return its default value.
   public mutating func clearSeconds() {self._seconds = nil}
 
+  /// Nanoseconds beside the seconds.
   public var nanos: Int32 {
     get {_nanos ?? 0}
     set {_nanos = newValue}
@@ -1723,11 +1908,13 @@ public nonisolated struct MetaTimestamp: Sendable {
   fileprivate var _nanos: Int32? = nil
 }
 
+/// Version and kind of an object.
 public nonisolated struct MetaTypeMeta: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -1737,6 +1924,7 @@ public nonisolated struct MetaTypeMeta: Sendable {
   /// Clears the value of `kind`. Subsequent reads from it will return its default value.
   public mutating func clearKind() {self._kind = nil}
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -1754,13 +1942,16 @@ public nonisolated struct MetaTypeMeta: Sendable {
   fileprivate var _apiVersion: String? = nil
 }
 
+/// Options of replacing.
 public nonisolated struct MetaUpdateOptions: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All: do everything but store the result.
   public var dryRun: [String] = []
 
+  /// Name of whoever makes the change.
   public var fieldManager: String {
     get {_fieldManager ?? String()}
     set {_fieldManager = newValue}
@@ -1770,6 +1961,7 @@ public nonisolated struct MetaUpdateOptions: Sendable {
   /// Clears the value of `fieldManager`. Subsequent reads from it will return its default value.
   public mutating func clearFieldManager() {self._fieldManager = nil}
 
+  /// What unknown fields lead to: Ignore, Warn or Strict.
   public var fieldValidation: String {
     get {_fieldValidation ?? String()}
     set {_fieldValidation = newValue}
@@ -1787,11 +1979,13 @@ public nonisolated struct MetaUpdateOptions: Sendable {
   fileprivate var _fieldValidation: String? = nil
 }
 
+/// What can be done to a resource.
 public nonisolated struct MetaVerbs: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The members, in order.
   public var items: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1799,11 +1993,13 @@ public nonisolated struct MetaVerbs: Sendable {
   public init() {}
 }
 
+/// A change that a watch tells.
 public nonisolated struct MetaWatchEvent: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String {
     get {_type ?? String()}
     set {_type = newValue}
@@ -1813,6 +2009,7 @@ public nonisolated struct MetaWatchEvent: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   public mutating func clearType() {self._type = nil}
 
+  /// The object itself, or a metric of one.
   public var object: RuntimeRawExtension {
     get {_object ?? RuntimeRawExtension()}
     set {_object = newValue}

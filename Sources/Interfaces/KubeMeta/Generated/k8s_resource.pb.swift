@@ -25,11 +25,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// An amount of a resource, such as 100m or 1Gi.
 public nonisolated struct Quantity: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The value as text.
   public var string: String {
     get {_string ?? String()}
     set {_string = newValue}
@@ -46,11 +48,13 @@ public nonisolated struct Quantity: Sendable {
   fileprivate var _string: String? = nil
 }
 
+/// An amount of a resource by value.
 public nonisolated struct QuantityValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The value as text.
   public var string: String {
     get {_string ?? String()}
     set {_string = newValue}

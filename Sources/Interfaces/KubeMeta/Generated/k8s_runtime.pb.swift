@@ -30,11 +30,13 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// An object of any kind inside another.
 public nonisolated struct RuntimeRawExtension: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The value as JSON text.
   public var raw: Data {
     get {_raw ?? Data()}
     set {_raw = newValue}
@@ -51,11 +53,13 @@ public nonisolated struct RuntimeRawExtension: Sendable {
   fileprivate var _raw: Data? = nil
 }
 
+/// Version and kind of an object.
 public nonisolated struct RuntimeTypeMeta: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group and version of the API, as group/version.
   public var apiVersion: String {
     get {_apiVersion ?? String()}
     set {_apiVersion = newValue}
@@ -65,6 +69,7 @@ public nonisolated struct RuntimeTypeMeta: Sendable {
   /// Clears the value of `apiVersion`. Subsequent reads from it will return its default value.
   public mutating func clearApiVersion() {self._apiVersion = nil}
 
+  /// Kind in CamelCase, as in the API.
   public var kind: String {
     get {_kind ?? String()}
     set {_kind = newValue}
@@ -82,11 +87,13 @@ public nonisolated struct RuntimeTypeMeta: Sendable {
   fileprivate var _kind: String? = nil
 }
 
+/// An object in a form that is not looked into: the envelope of protobuf.
 public nonisolated struct RuntimeUnknown: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Version and kind.
   public var typeMeta: RuntimeTypeMeta {
     get {_typeMeta ?? RuntimeTypeMeta()}
     set {_typeMeta = newValue}
@@ -96,6 +103,7 @@ public nonisolated struct RuntimeUnknown: Sendable {
   /// Clears the value of `typeMeta`. Subsequent reads from it will return its default value.
   public mutating func clearTypeMeta() {self._typeMeta = nil}
 
+  /// The value as JSON text.
   public var raw: Data {
     get {_raw ?? Data()}
     set {_raw = newValue}
@@ -105,6 +113,7 @@ public nonisolated struct RuntimeUnknown: Sendable {
   /// Clears the value of `raw`. Subsequent reads from it will return its default value.
   public mutating func clearRaw() {self._raw = nil}
 
+  /// Encoding of the content.
   public var contentEncoding: String {
     get {_contentEncoding ?? String()}
     set {_contentEncoding = newValue}
@@ -114,6 +123,7 @@ public nonisolated struct RuntimeUnknown: Sendable {
   /// Clears the value of `contentEncoding`. Subsequent reads from it will return its default value.
   public mutating func clearContentEncoding() {self._contentEncoding = nil}
 
+  /// Media type of the content.
   public var contentType: String {
     get {_contentType ?? String()}
     set {_contentType = newValue}
