@@ -42,3 +42,11 @@ grpc_types CRI cri/runtime.proto
 grpc_types CSI csi/csi.proto
 grpc_types Etcd etcd/rpc.proto etcd/kv.proto etcd/auth.proto
 grpc_types KubeletPlugins deviceplugin/api.proto pluginregistration/api.proto podresources/api.proto
+
+# What the API server's schema engine reads: the descriptors of the Kubernetes API with our options and comments.
+descriptors=$(mktemp)
+trap 'rm -f "$map" "$descriptors"' EXIT
+( cd Protos && find k8s -name '*.proto' | sort ) | xargs protoc --proto_path=Protos --include_source_info \
+  --descriptor_set_out="$descriptors"
+mkdir -p Sources/API/APISchema/Generated
+python3 Tools/embed-descriptors.py "$descriptors" Sources/API/APISchema/Generated/KubernetesDescriptorSet.swift

@@ -59,6 +59,17 @@ public struct JSONObject: Sendable {
     }
   }
 
+  /// Adds a member unless one has this name; whether it did.
+  @inline(__always)
+  mutating func appendIfAbsent(_ key: String, _ value: JSONValue) -> Bool {
+    if position(key) != nil { return false }
+    append(key, value)
+    return true
+  }
+
+  /// Adds a member whose name no other has; the caller warrants it. Faster than the subscript.
+  public mutating func appendUnique(_ key: String, _ value: JSONValue) { append(key, value) }
+
   /// Takes a member's value out and leaves null in its place, so that it can be changed without a copy.
   mutating func removeValueKeepingPlace(_ key: String) -> JSONValue? {
     guard let place: Int = position(key) else { return nil }

@@ -2,7 +2,7 @@
 
 /// What is wrong with a JSON text, and at which byte.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// What is wrong.
+  /// What is wrong, in the words of Go's decoder, which clients of Kubernetes know.
   public var message: String
   /// The offset of the byte at which it was noticed.
   public var offset: Int
@@ -14,39 +14,43 @@ extension JSONValue {
   /// Parses one JSON text.
   ///
   /// - Parameters:
-  ///   - bytes: UTF-8; white space may surround the value.
+  ///   - bytes: UTF-8; white space may surround the value. Invalid UTF-8 becomes U+FFFD.
   ///   - maximumDepth: how deep arrays and objects may nest.
   ///   - duplicates: called with the path-less name of every member that an object has twice (the last wins).
   public init(
     parsing bytes: some Collection<UInt8>, maximumDepth: Int = 1000, duplicates: ((String) -> Void)? = nil
   ) throws(JSONError) {
     let result: Result<JSONValue, JSONError>? = bytes.withContiguousStorageIfAvailable { buffer in
-      Self.parse(buffer, maximumDepth, duplicates)
+      Self.parse(buffer, maximumDepth, .last(duplicates))
     }
     if let result {
       self = try result.get()
     } else {
       let copy: [UInt8] = Array(bytes)
-      self = try copy.withUnsafeBufferPointer { Self.parse($0, maximumDepth, duplicates) }.get()
+      self = try copy.withUnsafeBufferPointer { Self.parse($0, maximumDepth, .last(duplicates)) }.get()
     }
+  }
+
+  /// Parses one JSON text and keeps members that have the same name, in their order.
+  ///
+  /// For who has to tell the user of them; such objects are for walking only.
+  public init(parsingWithDuplicates bytes: [UInt8]) throws(JSONError) {
+    self = try bytes.withUnsafeBufferPointer { Self.parse($0, 1000, .keep) }.get()
   }
 
   /// Parses one JSON text.
   public init(parsing text: String) throws(JSONError) {
     var text: String = text
-    self = try text.withUTF8 { Self.parse($0, 1000, nil) }.get()
+    self = try text.withUTF8 { Self.parse($0, 1000, .last(nil)) }.get()
   }
 
   private static func parse(
-    _ buffer: UnsafeBufferPointer<UInt8>, _ maximumDepth: Int, _ duplicates: ((String) -> Void)?
+    _ buffer: UnsafeBufferPointer<UInt8>, _ maximumDepth: Int, _ duplicates: DuplicateMembers
   ) -> Result<JSONValue, JSONError> {
     var parser: JSONParser = JSONParser(buffer: buffer, maximumDepth: maximumDepth, duplicates: duplicates)
     do throws(JSONError) {
       let value: JSONValue = try parser.value(depth: 0)
-      parser.skipSpace()
-      guard parser.offset == buffer.count else {
-        throw parser.error("unexpected \(parser.here) after the value")
-      }
+      if parser.next() != nil { throw parser.invalidCharacter("after top-level value") }
       return .success(value)
     } catch {
       return .failure(error)
@@ -54,34 +58,63 @@ extension JSONValue {
   }
 }
 
+/// What to do with members of one name.
+private enum DuplicateMembers {
+  /// The last one stays; each name is reported.
+  case last(((String) -> Void)?)
+  /// All stay.
+  case keep
+}
+
 /// A recursive-descent parser over bytes in memory.
 private struct JSONParser {
   let buffer: UnsafeBufferPointer<UInt8>
   let maximumDepth: Int
-  let duplicates: ((String) -> Void)?
+  let duplicates: DuplicateMembers
   var offset: Int = 0
-
-  var here: String {
-    guard offset < buffer.count else { return "end of input" }
-    let byte: UInt8 = buffer[offset]
-    return byte > 0x20 && byte < 0x7F ? "character '\(Character(UnicodeScalar(byte)))'" : "byte \(byte)"
-  }
 
   func error(_ message: String) -> JSONError { JSONError(message: message, offset: offset) }
 
-  mutating func skipSpace() {
-    while offset < buffer.count {
-      switch buffer[offset] {
-      case 0x20, 0x0A, 0x0D, 0x09: offset += 1
-      default: return
-      }
+  /// The byte at `offset` does not belong there; at the end of the text, the text is too short.
+  func invalidCharacter(_ context: String) -> JSONError {
+    guard offset < buffer.count else { return error("unexpected end of JSON input") }
+    return error("invalid character \(Self.quoted(buffer[offset])) \(context)")
+  }
+
+  /// A byte as Go's scanner quotes it.
+  private static func quoted(_ byte: UInt8) -> String {
+    switch byte {
+    case UInt8(ascii: "'"): return #"'\''"#
+    case UInt8(ascii: "\""): return #"'"'"#
+    case UInt8(ascii: "\\"): return #"'\\'"#
+    case 0x07: return #"'\a'"#
+    case 0x08: return #"'\b'"#
+    case 0x0C: return #"'\f'"#
+    case 0x0A: return #"'\n'"#
+    case 0x0D: return #"'\r'"#
+    case 0x09: return #"'\t'"#
+    case 0x0B: return #"'\v'"#
+    case 0..<0x20, 0x7F: return #"'\x"# + (byte < 16 ? "0" : "") + String(byte, radix: 16) + "'"
+    case 0x80..<0xA0: return #"'\u00"# + String(byte, radix: 16) + "'"
+    default: return "'\(Character(UnicodeScalar(byte)))'"
     }
   }
 
+  /// Skips white space; the byte after it, nil at the end.
+  @inline(__always)
+  mutating func next() -> UInt8? {
+    while offset < buffer.count {
+      let byte: UInt8 = buffer[offset]
+      if byte > 0x20 { return byte }
+      guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
+      offset += 1
+    }
+    return nil
+  }
+
   mutating func value(depth: Int) throws(JSONError) -> JSONValue {
-    skipSpace()
-    guard offset < buffer.count else { throw error("unexpected end of input") }
-    switch buffer[offset] {
+    guard let byte: UInt8 = next() else { throw error("unexpected end of JSON input") }
+    switch byte {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)
     case UInt8(ascii: "\""): return .string(try string())
@@ -89,97 +122,96 @@ private struct JSONParser {
     case UInt8(ascii: "f"): return try literal("false", .bool(false))
     case UInt8(ascii: "n"): return try literal("null", .null)
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
-    default: throw error("unexpected \(here) where a value should begin")
+    default: throw invalidCharacter("looking for beginning of value")
     }
   }
 
   mutating func literal(_ text: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
     for place: Int in 0..<text.utf8CodeUnitCount {
-      guard offset + place < buffer.count, buffer[offset + place] == text.utf8Start[place] else {
-        throw error("expected \(text)")
+      guard offset < buffer.count, buffer[offset] == text.utf8Start[place] else {
+        let expected: Character = Character(UnicodeScalar(text.utf8Start[place]))
+        throw invalidCharacter("in literal \(text) (expecting '\(expected)')")
       }
+      offset += 1
     }
-    offset += text.utf8CodeUnitCount
     return value
   }
 
   mutating func object(depth: Int) throws(JSONError) -> JSONValue {
-    guard depth < maximumDepth else { throw error("nested deeper than \(maximumDepth) levels") }
+    guard depth < maximumDepth else { throw error("exceeded max depth") }
     offset += 1
     var members: JSONObject = JSONObject()
-    skipSpace()
-    if offset < buffer.count, buffer[offset] == UInt8(ascii: "}") {
+    if next() == UInt8(ascii: "}") {
       offset += 1
       return .object(members)
     }
     while true {
-      skipSpace()
-      guard offset < buffer.count, buffer[offset] == UInt8(ascii: "\"") else {
-        throw error("expected a member name, found \(here)")
+      guard next() == UInt8(ascii: "\"") else {
+        throw invalidCharacter("looking for beginning of object key string")
       }
       let key: String = try string()
-      skipSpace()
-      guard offset < buffer.count, buffer[offset] == UInt8(ascii: ":") else {
-        throw error("expected ':' after a member name, found \(here)")
-      }
+      guard next() == UInt8(ascii: ":") else { throw invalidCharacter("after object key") }
       offset += 1
-      let member: JSONValue = try value(depth: depth + 1)
-      if members[key] != nil {
-        duplicates?(key)
-        members[key] = member
-      } else {
-        members.append(key, member)
-      }
-      skipSpace()
-      guard offset < buffer.count else { throw error("unexpected end of input in an object") }
-      switch buffer[offset] {
+      add(key, try value(depth: depth + 1), to: &members)
+      switch next() {
       case UInt8(ascii: ","): offset += 1
       case UInt8(ascii: "}"):
         offset += 1
         return .object(members)
-      default: throw error("expected ',' or '}' in an object, found \(here)")
+      default: throw invalidCharacter("after object key:value pair")
+      }
+    }
+  }
+
+  @inline(__always)
+  private func add(_ key: String, _ value: JSONValue, to members: inout JSONObject) {
+    switch duplicates {
+    case .keep: members.append(key, value)
+    case .last(let report):
+      if !members.appendIfAbsent(key, value) {
+        report?(key)
+        members[key] = value
       }
     }
   }
 
   mutating func array(depth: Int) throws(JSONError) -> JSONValue {
-    guard depth < maximumDepth else { throw error("nested deeper than \(maximumDepth) levels") }
+    guard depth < maximumDepth else { throw error("exceeded max depth") }
     offset += 1
     var items: [JSONValue] = []
-    skipSpace()
-    if offset < buffer.count, buffer[offset] == UInt8(ascii: "]") {
+    if next() == UInt8(ascii: "]") {
       offset += 1
       return .array(items)
     }
     while true {
       items.append(try value(depth: depth + 1))
-      skipSpace()
-      guard offset < buffer.count else { throw error("unexpected end of input in an array") }
-      switch buffer[offset] {
+      switch next() {
       case UInt8(ascii: ","): offset += 1
       case UInt8(ascii: "]"):
         offset += 1
         return .array(items)
-      default: throw error("expected ',' or ']' in an array, found \(here)")
+      default: throw invalidCharacter("after array element")
       }
     }
   }
+}
 
+extension JSONParser {
   mutating func string() throws(JSONError) -> String {
     offset += 1
     let start: Int = offset
     while offset < buffer.count {
-      switch buffer[offset] {
-      case UInt8(ascii: "\""):
-        let text: String = String(decoding: buffer[start..<offset], as: UTF8.self)
+      let byte: UInt8 = buffer[offset]
+      if byte == UInt8(ascii: "\"") {
+        let text: String = String(decoding: UnsafeBufferPointer(rebasing: buffer[start..<offset]), as: UTF8.self)
         offset += 1
         return text
-      case UInt8(ascii: "\\"): return try escapedString(from: start)
-      case 0..<0x20: throw error("a control character must be escaped in a string")
-      default: offset += 1
       }
+      if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
+      if byte < 0x20 { throw invalidCharacter("in string literal") }
+      offset += 1
     }
-    throw error("unexpected end of input in a string")
+    throw invalidCharacter("in string literal")
   }
 
   /// A string that has escapes, from its first byte; `offset` is at the first backslash.
@@ -194,17 +226,17 @@ private struct JSONParser {
       case UInt8(ascii: "\\"):
         offset += 1
         try escape(into: &bytes)
-      case 0..<0x20: throw error("a control character must be escaped in a string")
+      case 0..<0x20: throw invalidCharacter("in string literal")
       default:
         bytes.append(byte)
         offset += 1
       }
     }
-    throw error("unexpected end of input in a string")
+    throw invalidCharacter("in string literal")
   }
 
   mutating func escape(into bytes: inout [UInt8]) throws(JSONError) {
-    guard offset < buffer.count else { throw error("unexpected end of input in a string") }
+    guard offset < buffer.count else { throw invalidCharacter("in string escape code") }
     let plain: UInt8
     switch buffer[offset] {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): plain = buffer[offset]
@@ -215,9 +247,9 @@ private struct JSONParser {
     case UInt8(ascii: "t"): plain = 0x09
     case UInt8(ascii: "u"):
       offset += 1
-      bytes.append(contentsOf: Array(String(Character(try escapedScalar())).utf8))
+      bytes.append(contentsOf: String(Character(try escapedScalar())).utf8)
       return
-    default: throw error("unknown escape in a string: \(here)")
+    default: throw invalidCharacter("in string escape code")
     }
     bytes.append(plain)
     offset += 1
@@ -242,11 +274,16 @@ private struct JSONParser {
   }
 
   mutating func hexadecimal() throws(JSONError) -> UInt32 {
-    guard offset + 4 <= buffer.count else { throw error("unexpected end of input in a string") }
     var value: UInt32 = 0
     for _ in 0..<4 {
-      guard let digit: Int = Character(UnicodeScalar(buffer[offset])).hexDigitValue, buffer[offset] < 0x80 else {
-        throw error("expected a hexadecimal digit, found \(here)")
+      guard offset < buffer.count else { throw invalidCharacter("") }
+      let byte: UInt8 = buffer[offset]
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+      default: throw invalidCharacter("in \\u hexadecimal character escape")
       }
       value = value << 4 | UInt32(digit)
       offset += 1
@@ -254,26 +291,27 @@ private struct JSONParser {
     return value
   }
 
-  mutating func digits() throws(JSONError) {
+  /// Skips digits; whether there was one.
+  private mutating func digits() -> Bool {
     let start: Int = offset
-    while offset < buffer.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(buffer[offset]) { offset += 1 }
-    guard offset > start else { throw error("expected a digit, found \(here)") }
+    while offset < buffer.count, buffer[offset] &- UInt8(ascii: "0") < 10 { offset += 1 }
+    return offset > start
   }
 
   mutating func number() throws(JSONError) -> JSONValue {
     let start: Int = offset
     if buffer[offset] == UInt8(ascii: "-") { offset += 1 }
     let first: Int = offset
-    try digits()
-    if buffer[first] == UInt8(ascii: "0"), offset - first > 1 {
-      offset = first
-      throw error("a number must not begin with 0")
+    if offset < buffer.count, buffer[offset] == UInt8(ascii: "0") {
+      offset += 1
+    } else if !digits() {
+      throw invalidCharacter("in numeric literal")
     }
     var isInteger: Bool = true
     if offset < buffer.count, buffer[offset] == UInt8(ascii: ".") {
       isInteger = false
       offset += 1
-      try digits()
+      guard digits() else { throw invalidCharacter("after decimal point in numeric literal") }
     }
     if offset < buffer.count, buffer[offset] | 0x20 == UInt8(ascii: "e") {
       isInteger = false
@@ -281,11 +319,18 @@ private struct JSONParser {
       if offset < buffer.count, buffer[offset] == UInt8(ascii: "+") || buffer[offset] == UInt8(ascii: "-") {
         offset += 1
       }
-      try digits()
+      guard digits() else { throw invalidCharacter("in exponent of numeric literal") }
     }
-    let text: String = String(decoding: buffer[start..<offset], as: UTF8.self)
+    if isInteger, offset - first <= 18 {
+      var value: Int64 = 0
+      for place: Int in first..<offset { value = value &* 10 &+ Int64(buffer[place] &- UInt8(ascii: "0")) }
+      return .int(first > start ? -value : value)
+    }
+    let text: String = String(decoding: UnsafeBufferPointer(rebasing: buffer[start..<offset]), as: UTF8.self)
     if isInteger, let value: Int64 = Int64(text) { return .int(value) }
-    guard let value: Double = Double(text), value.isFinite else { throw error("the number \(text) is out of range") }
+    guard let value: Double = Double(text), value.isFinite else {
+      throw error("cannot unmarshal number \(text) into Go value of type float64")
+    }
     return .double(value)
   }
 }

@@ -27,7 +27,7 @@ extension JSONValue {
     switch self {
     case .null: output.append(contentsOf: "null".utf8)
     case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
-    case .int(let value): output.append(contentsOf: String(value).utf8)
+    case .int(let value): Self.write(value, to: &output)
     case .double(let value): Self.write(value, to: &output)
     case .string(let value): Self.write(value, to: &output)
     case .array(let items):
@@ -64,8 +64,17 @@ extension JSONValue {
     for _ in 0..<(2 * indentation) { output.append(0x20) }
   }
 
+  /// Writes an integer.
+  public static func write(_ value: Int64, to output: inout [UInt8]) {
+    if value >= 0, value < 10 {
+      output.append(UInt8(ascii: "0") + UInt8(value))
+    } else {
+      output.append(contentsOf: String(value).utf8)
+    }
+  }
+
   /// Writes a double; one without a fraction is written as an integer, as Go's encoder does.
-  private static func write(_ value: Double, to output: inout [UInt8]) {
+  static func write(_ value: Double, to output: inout [UInt8]) {
     if let integer: Int64 = Int64(exactly: value), integer.magnitude < 1 << 53 {
       output.append(contentsOf: String(integer).utf8)
     } else {
@@ -73,20 +82,43 @@ extension JSONValue {
     }
   }
 
-  /// Writes a string with its quotes, escaping what must be.
+  /// Writes a string with its quotes, escaping what must be, and what Go's encoder escapes for HTML
+  /// (`<`, `>`, `&`, U+2028, U+2029), so that texts are equal byte by byte.
   public static func write(_ value: String, to output: inout [UInt8]) {
     var value: String = value
     output.append(UInt8(ascii: "\""))
     value.withUTF8 { bytes in
       var clean: Int = 0
-      for (place, byte) in bytes.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
-        output.append(contentsOf: bytes[clean..<place])
-        clean = place + 1
-        escape(byte, to: &output)
+      var place: Int = 0
+      while place < bytes.count {
+        let byte: UInt8 = bytes[place]
+        if !isPlain[Int(byte)] {
+          if byte == 0xE2 {
+            // U+2028 and U+2029 are E2 80 A8 and E2 80 A9.
+            if place + 2 < bytes.count, bytes[place + 1] == 0x80, bytes[place + 2] & 0xFE == 0xA8 {
+              output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[clean..<place]))
+              output.append(contentsOf: "\\u202".utf8)
+              output.append(bytes[place + 2] == 0xA8 ? UInt8(ascii: "8") : UInt8(ascii: "9"))
+              place += 3
+              clean = place
+              continue
+            }
+          } else {
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[clean..<place]))
+            clean = place + 1
+            escape(byte, to: &output)
+          }
+        }
+        place += 1
       }
-      output.append(contentsOf: bytes[clean...])
+      output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[clean...]))
     }
     output.append(UInt8(ascii: "\""))
+  }
+
+  /// Which bytes need no look.
+  private static let isPlain: [Bool] = (0..<256).map { byte in
+    byte >= 0x20 && ![0x22, 0x5C, 0x3C, 0x3E, 0x26, 0xE2].contains(byte)
   }
 
   private static func escape(_ byte: UInt8, to output: inout [UInt8]) {
@@ -96,6 +128,8 @@ extension JSONValue {
     case 0x0A: output.append(UInt8(ascii: "n"))
     case 0x0D: output.append(UInt8(ascii: "r"))
     case 0x09: output.append(UInt8(ascii: "t"))
+    case 0x08: output.append(UInt8(ascii: "b"))
+    case 0x0C: output.append(UInt8(ascii: "f"))
     default:
       let digits: StaticString = "0123456789abcdef"
       output.append(contentsOf: "u00".utf8)

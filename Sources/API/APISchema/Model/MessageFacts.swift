@@ -4,8 +4,10 @@ import JSON
 
 /// What the protobuf form of a message and the documents need beside the JSON form.
 struct MessageFacts: Sendable {
-  /// The fields on the wire, by number.
+  /// The fields on the wire, in the order of their numbers once the schema is built.
   var wireFields: [WireField] = []
+  /// Where in `wireFields` a number is; -1: nowhere.
+  private(set) var places: [Int] = []
   /// Top-level kinds that this message is.
   var kinds: [GroupVersionKind] = []
   /// Published in OpenAPI documents.
@@ -20,6 +22,19 @@ struct MessageFacts: Sendable {
   var isEveryGroupVersion: Bool = false
   /// Unions among the fields, as JSON for documents.
   var unions: [JSONValue] = []
+
+  /// Sorts the fields by number and makes them findable.
+  mutating func sortWireFields() {
+    wireFields.sort { $0.number < $1.number }
+    places = Array(repeating: -1, count: (wireFields.last?.number ?? 0) + 1)
+    for (place, field) in wireFields.enumerated() { places[field.number] = place }
+  }
+
+  /// Where in `wireFields` the field with a number is.
+  func place(of number: Int) -> Int? {
+    guard number < places.count, places[number] >= 0 else { return nil }
+    return places[number]
+  }
 }
 
 /// A field on the wire.

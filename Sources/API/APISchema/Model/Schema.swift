@@ -70,6 +70,8 @@ public final class Schema: @unchecked Sendable {
   public internal(set) var constraints: SchemaConstraints?
   /// What only the protobuf form and documents need.
   var message: MessageFacts?
+  /// Where in `fields` those are that the JSON form has even when nothing is set.
+  private(set) var alwaysWritten: [Int] = []
   private var positions: [String: Int] = [:]
 
   /// A schema of a shape; lists are atomic and objects granular unless said otherwise.
@@ -105,6 +107,7 @@ public final class Schema: @unchecked Sendable {
     self.fields = fields
     positions = [:]
     for (place, field) in fields.enumerated() { positions[field.name] = place }
+    alwaysWritten = fields.indices.filter { fields[$0].isAlwaysWritten }
   }
 }
 
@@ -122,7 +125,9 @@ public struct SchemaField: Sendable {
   public internal(set) var omitsEmpty: Bool = false
   /// Absent differs from the zero value.
   public internal(set) var isPointer: Bool = false
-  /// Absent, the JSON form has null here, as creationTimestamp and lists without `omitempty` have it.
+  /// Left out of the JSON form when it is the zero time.
+  public internal(set) var omitsZero: Bool = false
+  /// The default that the server fills in.
   public internal(set) var defaultValue: JSONValue?
   /// The default as documents publish it.
   public internal(set) var publishedDefault: JSONValue?
@@ -142,6 +147,16 @@ public struct SchemaField: Sendable {
   public internal(set) var validation: [String] = []
   /// For people.
   public internal(set) var documentation: String = ""
+
+  /// Whether the JSON form has the field even when it is not set: Go's encoder cannot leave out a struct that is
+  /// no pointer.
+  var isAlwaysWritten: Bool {
+    if isPointer || omitsZero { return !omitsEmpty }
+    switch schema.shape {
+    case .object, .quantity, .intOrString, .duration, .time, .microTime, .rawExtension, .any: return true
+    default: return !omitsEmpty
+    }
+  }
 
   init(_ name: String, _ schema: Schema, merge: Schema.Merge? = nil) {
     self.name = name

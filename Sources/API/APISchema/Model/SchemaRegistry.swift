@@ -5,14 +5,29 @@
 /// Custom kinds are not registered here: who serves them keeps the `KindSchema` made from the definition.
 public struct SchemaRegistry: Sendable {
   /// The built-in kinds. The first use reads the embedded descriptor set (some milliseconds).
-  public static let builtIn: SchemaRegistry = SchemaRegistry()
+  public static let builtIn: SchemaRegistry = {
+    do {
+      return try SchemaRegistry(base64: kubernetesDescriptorSet)
+    } catch {
+      // The set is part of the program; InterfaceTests read it.
+      preconditionFailure("the embedded descriptor set cannot be read: \(error)")
+    }
+  }()
 
   let messages: [String: Schema]
   let kinds: [GroupVersionKind: Schema]
 
-  init() {
-    messages = [:]
-    kinds = [:]
+  init(base64: StaticString) throws(APISchemaError) {
+    let text: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: base64.utf8Start, count: base64.utf8CodeUnitCount)
+    guard case .success(let bytes) = Base64.decode(text) else {
+      throw APISchemaError(.malformedDescriptor, "the descriptor set is not base64")
+    }
+    let result: Result<SchemaBuilder, APISchemaError> = bytes.withUnsafeBufferPointer { buffer in
+      Result { () throws(APISchemaError) in try SchemaBuilder(DescriptorSet(buffer)) }
+    }
+    let builder: SchemaBuilder = try result.get()
+    messages = builder.messages
+    kinds = builder.kinds
   }
 
   /// The schema of a built-in kind; nil where there is none.

@@ -1,0 +1,34 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// Go's zero values in JSON.
+enum ZeroValue {
+  /// The JSON form of a zero value, as an item of a list or a required field has it.
+  static func of(_ schema: Schema) -> JSONValue {
+    switch schema.shape {
+    case .object: .object(JSONObject())
+    case .string, .bytes: .string("")
+    case .boolean: .bool(false)
+    case .int32, .int64, .double, .intOrString: .int(0)
+    case .quantity: "0"
+    case .duration: "0s"
+    case .list, .map, .time, .microTime, .rawExtension, .fieldsV1, .any: .null
+    case .schemaOrBool: .bool(false)
+    case .schemaOrArray, .schemaOrStringArray: .null
+    }
+  }
+
+  /// Whether a value of a field that is no pointer says no more than its absence.
+  static func isZero(_ value: JSONValue, _ schema: Schema) -> Bool {
+    switch value {
+    case .null: return true
+    case .bool(let value): return !value && schema.shape == .boolean
+    case .int(let value): return value == 0 && schema.shape != .any && schema.shape != .rawExtension
+    case .double(let value): return value == 0 && schema.shape == .double
+    case .string(let value): return value.isEmpty && (schema.shape == .string || schema.shape == .bytes)
+    case .array(let items): return items.isEmpty && schema.shape == .list
+    case .object(let members): return members.isEmpty && (schema.shape == .map || schema.shape == .object)
+    }
+  }
+}
