@@ -23,9 +23,10 @@ public struct NetworkNamespace: ~Copyable {
 
   /// Whether the file is a network namespace; a file that is left when its bind mount is gone is none.
   public var isNamespace: Bool {
-    var buffer: [CChar] = Array(repeating: 0, count: 64)
-    let count: Int = readlink("/proc/self/fd/\(fileDescriptor)", &buffer, buffer.count)
-    return count > 5 && buffer.prefix(5).elementsEqual("net:[".utf8.map { CChar($0) })
+    // All namespaces live on one file system of the kernel.
+    var own: stat = stat()
+    guard stat("/proc/self/ns/net", &own) == 0, let identity else { return false }
+    return identity.device == UInt64(own.st_dev)
   }
 
   /// The device and inode, which name the namespace on this machine.

@@ -147,3 +147,22 @@ extension NetlinkSocket {
     return try query(request).compactMap(Route.init).filter { table == nil || $0.table == table }
   }
 }
+
+extension NetlinkSocket {
+  /// The route that a packet to this address would take; nil where there is none.
+  public mutating func route(to address: IPAddress) throws(NetlinkError) -> Route? {
+    var request: NetlinkRequest = NetlinkRequest(
+      type: RouteMessage.getRoute, flags: [], operation: "find route to \(address)")
+    request.append(address.family.number)
+    request.append(UInt8(address.family.bitWidth))
+    request.append(bytes: [UInt8](repeating: 0, count: 10))
+    request.attribute(RouteAttribute.destination, address)
+    do throws(NetlinkError) {
+      return try query(request).lazy.compactMap(Route.init).first
+    } catch {
+      // ENETUNREACH and EHOSTUNREACH
+      if error.errorNumber == 101 || error.errorNumber == 113 { return nil }
+      throw error
+    }
+  }
+}
