@@ -22,6 +22,8 @@ let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
 // Programs that run once per pod or per call start in a few milliseconds: no shared libraries of Swift.
 let staticStandardLibrary: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+// What runs inside a container's namespaces has no shared libraries at all.
+let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcHTTP2: Target.Dependency = .product(
@@ -234,8 +236,8 @@ let command: [Target] = [
     ["DaemonFlags", "Cluster", "APIServer", "APIStore", "Scheduling", "Controllers", "Kubelet", "ServiceProxy", "ClusterDNS",
      "ContainerRuntime", "CSIHostPath", "JSON", "YAML", "PKI", "KubeClient", "Kernel", logging, lifecycle, arguments],
     linker: []),
-  program("apus-shim", "apus-shim", ["PodShim"]),
-  program("apus-init", "apus-init", ["ContainerInit"]),
+  program("apus-shim", "apus-shim", ["PodShim"], linker: staticExecutable),
+  program("apus-init", "apus-init", ["ContainerInit"], linker: staticExecutable),
   program("apus-cni", "apus-cni", ["CNIPlugins"]),
 ]
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -282,3 +283,26 @@ int apus_timer_set(int fd, uint64_t nanoseconds) {
   when.it_value.tv_nsec = (long)(nanoseconds % 1000000000u);
   return timerfd_settime(fd, 0, &when, NULL);
 }
+
+int apus_seccomp_load(const void *instructions, size_t count, unsigned flags) {
+  struct sock_fprog program = {(unsigned short)count, (struct sock_filter *)instructions};
+  return (int)syscall(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, flags, &program);
+}
+
+int apus_mkdirat(int directory, const char *name, unsigned mode) { return mkdirat(directory, name, mode); }
+
+int apus_touchat(int directory, const char *name, unsigned mode) {
+  int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
+  if (fd < 0) return errno == EEXIST ? 0 : -1;
+  close(fd);
+  return 0;
+}
+
+int apus_sethostname(const char *name, size_t length) { return sethostname(name, length); }
+int apus_setdomainname(const char *name, size_t length) { return setdomainname(name, length); }
+
+int apus_fsopen(const char *type, unsigned flags) { return (int)syscall(SYS_fsopen, type, flags); }
+int apus_fsconfig(int context, unsigned command, const char *key, const char *value) {
+  return (int)syscall(SYS_fsconfig, context, command, key, value, 0);
+}
+int apus_fsmount(int context, unsigned flags) { return (int)syscall(SYS_fsmount, context, flags, 0); }

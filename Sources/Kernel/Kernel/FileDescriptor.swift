@@ -104,6 +104,11 @@ public func write(_ descriptor: Int32, _ bytes: [UInt8]) throws(SystemError) {
   }
 }
 
+/// Writes what the descriptor takes now; throws EAGAIN when a non-blocking one takes nothing.
+public func writeSome(_ descriptor: Int32, _ bytes: [UInt8]) throws(SystemError) -> Int {
+  try systemCall("write") { bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, bytes.count) } }
+}
+
 /// Sets or clears O_NONBLOCK.
 public func setNonblocking(_ descriptor: Int32, _ isNonblocking: Bool = true) throws(SystemError) {
   let flags: Int32 = try systemCall("fcntl") { fcntl(descriptor, F_GETFL) }

@@ -23,6 +23,11 @@ public enum Signals {
     return signal > 0 ? signal : nil
   }
 
+  /// Takes every pending signal from a signal descriptor.
+  public static func drain(_ descriptor: Int32) {
+    while apus_next_signal(descriptor) > 0 {}
+  }
+
   /// Waits for one of the (blocked) signals and takes it.
   public static func wait(for signals: [Int32]) -> Int32 {
     var set: sigset_t = signalSet(signals)

@@ -69,6 +69,9 @@ int apus_open_tree(int directory, const char *path, unsigned flags);
 int apus_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags);
 int apus_mount_setattr(int directory, const char *path, unsigned flags, uint64_t set, uint64_t clear,
                        uint64_t propagation, int user_namespace);
+int apus_fsopen(const char *type, unsigned flags);
+int apus_fsconfig(int context, unsigned command, const char *key, const char *value);
+int apus_fsmount(int context, unsigned flags);
 int apus_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 int apus_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int apus_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
@@ -112,6 +115,13 @@ int apus_file_system_usage(const char *path, uint64_t figures[5]);
 int apus_timer(void);
 // Lets the timer fire once after so many nanoseconds; 0 stops it.
 int apus_timer_set(int fd, uint64_t nanoseconds);
+
+// Installs a compiled seccomp filter of `count` instructions of 8 bytes. flags as of seccomp(2).
+int apus_seccomp_load(const void *instructions, size_t count, unsigned flags);
+int apus_mkdirat(int directory, const char *name, unsigned mode);
+int apus_touchat(int directory, const char *name, unsigned mode);
+int apus_sethostname(const char *name, size_t length);
+int apus_setdomainname(const char *name, size_t length);
 
 // Sends bytes and descriptors in one message; returns the bytes sent.
 ssize_t apus_send_fds(int socket, const void *bytes, size_t length, const int *fds, size_t count, int flags);

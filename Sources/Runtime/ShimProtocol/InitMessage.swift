@@ -1,0 +1,52 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// What `apus-init` tells the shim on its socket (descriptor 3) while it sets a container up.
+///
+/// The socket closes at exec. A close without `.executing` before it means that init died.
+public enum InitMessage: Sendable, Hashable {
+  /// A new user namespace was made: write its maps, then answer with one byte.
+  case needsUserMaps
+  /// The terminal's master comes with this message.
+  case terminal
+  /// Something that was asked for cannot be had here and was left out.
+  case warning(String)
+  /// The program is about to be executed.
+  case executing
+  /// The set-up failed.
+  case failure(String)
+
+  /// The descriptor on which init finds the socket.
+  public static let socketDescriptor: Int32 = 3
+  /// The descriptor on which init finds its configuration.
+  public static let configurationDescriptor: Int32 = 4
+
+  /// Reads a packet; nil where it is none of ours.
+  public init?(_ bytes: [UInt8]) {
+    guard let json: JSONValue = try? JSONValue(parsing: bytes), let kind: String = json["kind"].string else {
+      return nil
+    }
+    switch kind {
+    case "needsUserMaps": self = .needsUserMaps
+    case "terminal": self = .terminal
+    case "warning": self = .warning(json["text"].string ?? "")
+    case "executing": self = .executing
+    case "failure": self = .failure(json["text"].string ?? "")
+    default: return nil
+    }
+  }
+
+  /// The packet.
+  public var bytes: [UInt8] {
+    let json: JSONValue
+    switch self {
+    case .needsUserMaps: json = ["kind": "needsUserMaps"]
+    case .terminal: json = ["kind": "terminal"]
+    case .warning(let text): json = ["kind": "warning", "text": .string(text)]
+    case .executing: json = ["kind": "executing"]
+    case .failure(let text): json = ["kind": "failure", "text": .string(text)]
+    }
+    return json.bytes
+  }
+}
