@@ -19,80 +19,93 @@ struct ComponentPlan: Sendable {
 
   /// What a node runs: the control plane, the runtime, and the node's own daemons.
   init(_ cluster: ClusterConfiguration) {
-    let pki: String = cluster.pkiDirectory
-    func daemon(_ name: String, _ flags: [String]) -> Component {
+    components = [
+      ("runtime", Self.runtime(cluster)), ("apiserver", Self.apiServer(cluster)),
+      ("controller-manager", Self.controllerManager(cluster)), ("scheduler", Self.scheduler(cluster)),
+      ("csi-hostpath", Self.storage(cluster)), ("kubelet", Self.kubelet(cluster)), ("proxy", Self.proxy(cluster)),
+      ("dns", Self.dns(cluster)),
+    ].map { name, flags in
       Component(name: name, arguments: [cluster.executable, name] + flags + ["--v=\(cluster.verbosity)"])
     }
-    func config(_ name: String) -> String { cluster.kubernetesDirectory + "/" + name + ".conf" }
-    var runtimeFlags: [String] = [
+  }
+
+  private static func kubeconfig(_ cluster: ClusterConfiguration, _ name: String) -> String {
+    "--kubeconfig=\(cluster.kubernetesDirectory)/\(name).conf"
+  }
+
+  private static func runtime(_ cluster: ClusterConfiguration) -> [String] {
+    let mirrors: [String] = cluster.registryConfigDirectory.map { ["--registry-config-dir=" + $0] } ?? []
+    return [
       "--address=unix://" + cluster.runtimeSocket, "--root=\(cluster.dataDirectory)/runtime",
       "--state=\(cluster.runDirectory)/runtime", "--cni-conf-dir=" + cluster.cniConfigDirectory,
       "--cni-bin-dir=" + cluster.cniBinDirectory, "--libexec-dir=" + cluster.libexecDirectory,
+    ] + mirrors
+  }
+
+  private static func apiServer(_ cluster: ClusterConfiguration) -> [String] {
+    let pki: String = cluster.pkiDirectory
+    return [
+      "--data-dir=\(cluster.dataDirectory)/apiserver", "--advertise-address=" + cluster.nodeIP,
+      "--secure-port=\(cluster.securePort)", "--tls-cert-file=\(pki)/apiserver.crt",
+      "--tls-private-key-file=\(pki)/apiserver.key", "--client-ca-file=\(pki)/ca.crt",
+      "--kubelet-client-certificate=\(pki)/apiserver-kubelet-client.crt",
+      "--kubelet-client-key=\(pki)/apiserver-kubelet-client.key",
+      "--service-account-key-file=\(pki)/sa.pub", "--service-account-signing-key-file=\(pki)/sa.key",
+      "--service-account-issuer=https://kubernetes.default.svc.\(cluster.clusterDomain)",
+      "--service-cluster-ip-range=" + cluster.serviceCIDR, "--authorization-mode=Node,RBAC",
+      "--requestheader-client-ca-file=\(pki)/front-proxy-ca.crt",
+      "--requestheader-allowed-names=front-proxy-client",
+      "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+      "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+      "--proxy-client-cert-file=\(pki)/front-proxy-client.crt",
+      "--proxy-client-key-file=\(pki)/front-proxy-client.key",
+      "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
     ]
-    if let directory: String = cluster.registryConfigDirectory {
-      runtimeFlags.append("--registry-config-dir=" + directory)
-    }
-    components = [
-      daemon("runtime", runtimeFlags),
-      daemon(
-        "apiserver",
-        [
-          "--data-dir=\(cluster.dataDirectory)/apiserver", "--advertise-address=" + cluster.nodeIP,
-          "--secure-port=\(cluster.securePort)", "--tls-cert-file=\(pki)/apiserver.crt",
-          "--tls-private-key-file=\(pki)/apiserver.key", "--client-ca-file=\(pki)/ca.crt",
-          "--kubelet-client-certificate=\(pki)/apiserver-kubelet-client.crt",
-          "--kubelet-client-key=\(pki)/apiserver-kubelet-client.key",
-          "--service-account-key-file=\(pki)/sa.pub", "--service-account-signing-key-file=\(pki)/sa.key",
-          "--service-account-issuer=https://kubernetes.default.svc.\(cluster.clusterDomain)",
-          "--service-cluster-ip-range=" + cluster.serviceCIDR, "--authorization-mode=Node,RBAC",
-          "--requestheader-client-ca-file=\(pki)/front-proxy-ca.crt",
-          "--requestheader-allowed-names=front-proxy-client",
-          "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
-          "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-          "--proxy-client-cert-file=\(pki)/front-proxy-client.crt",
-          "--proxy-client-key-file=\(pki)/front-proxy-client.key",
-          "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
-        ]),
-      daemon(
-        "controller-manager",
-        [
-          "--kubeconfig=" + config("controller-manager"),
-          "--service-account-private-key-file=\(pki)/sa.key", "--root-ca-file=\(pki)/ca.crt",
-          "--cluster-signing-cert-file=\(pki)/ca.crt", "--cluster-signing-key-file=\(pki)/ca.key",
-          "--cluster-cidr=" + cluster.podCIDR, "--service-cluster-ip-range=" + cluster.serviceCIDR,
-          "--allocate-node-cidrs=true", "--use-service-account-credentials=true", "--leader-elect=false",
-          "--bind-address=127.0.0.1", "--csi-socket-directory=\(cluster.kubeletDirectory)/plugins",
-        ]),
-      daemon(
-        "scheduler",
-        ["--kubeconfig=" + config("scheduler"), "--leader-elect=false", "--bind-address=127.0.0.1"]),
-      daemon(
-        "csi-hostpath",
-        [
-          "--endpoint=unix://" + cluster.storageSocket, "--nodeid=" + cluster.nodeName,
-          "--statedir=\(cluster.dataDirectory)/csi-hostpath", "--drivername=" + ClusterConfiguration.storageDriver,
-          "--registration-dir=\(cluster.kubeletDirectory)/plugins_registry",
-        ]),
-      daemon(
-        "kubelet",
-        [
-          "--kubeconfig=" + config("kubelet"), "--config=\(cluster.kubeletDirectory)/config.yaml",
-          "--container-runtime-endpoint=unix://" + cluster.runtimeSocket, "--root-dir=" + cluster.kubeletDirectory,
-          "--hostname-override=" + cluster.nodeName, "--node-ip=" + cluster.nodeIP,
-          "--cert-dir=\(cluster.kubeletDirectory)/pki",
-        ]),
-      daemon(
-        "proxy",
-        [
-          "--kubeconfig=" + config("proxy"), "--hostname-override=" + cluster.nodeName,
-          "--cluster-cidr=" + cluster.podCIDR,
-        ]),
-      daemon(
-        "dns",
-        [
-          "--kubeconfig=" + config("dns"), "--cluster-domain=" + cluster.clusterDomain,
-          "--listen-address=" + cluster.nodeIP, "--port=\(cluster.dnsPort)",
-        ]),
+  }
+
+  private static func controllerManager(_ cluster: ClusterConfiguration) -> [String] {
+    let pki: String = cluster.pkiDirectory
+    return [
+      kubeconfig(cluster, "controller-manager"), "--service-account-private-key-file=\(pki)/sa.key",
+      "--root-ca-file=\(pki)/ca.crt", "--cluster-signing-cert-file=\(pki)/ca.crt",
+      "--cluster-signing-key-file=\(pki)/ca.key", "--cluster-cidr=" + cluster.podCIDR,
+      "--service-cluster-ip-range=" + cluster.serviceCIDR, "--allocate-node-cidrs=true",
+      "--use-service-account-credentials=true", "--leader-elect=false", "--bind-address=127.0.0.1",
+      "--csi-socket-directory=\(cluster.kubeletDirectory)/plugins",
+    ]
+  }
+
+  private static func scheduler(_ cluster: ClusterConfiguration) -> [String] {
+    [kubeconfig(cluster, "scheduler"), "--leader-elect=false", "--bind-address=127.0.0.1"]
+  }
+
+  private static func storage(_ cluster: ClusterConfiguration) -> [String] {
+    [
+      "--endpoint=unix://" + cluster.storageSocket, "--nodeid=" + cluster.nodeName,
+      "--statedir=\(cluster.dataDirectory)/csi-hostpath", "--drivername=" + ClusterConfiguration.storageDriver,
+      "--registration-dir=\(cluster.kubeletDirectory)/plugins_registry",
+    ]
+  }
+
+  private static func kubelet(_ cluster: ClusterConfiguration) -> [String] {
+    [
+      kubeconfig(cluster, "kubelet"), "--config=\(cluster.kubeletDirectory)/config.yaml",
+      "--container-runtime-endpoint=unix://" + cluster.runtimeSocket, "--root-dir=" + cluster.kubeletDirectory,
+      "--hostname-override=" + cluster.nodeName, "--node-ip=" + cluster.nodeIP,
+      "--cert-dir=\(cluster.kubeletDirectory)/pki",
+    ]
+  }
+
+  private static func proxy(_ cluster: ClusterConfiguration) -> [String] {
+    [
+      kubeconfig(cluster, "proxy"), "--hostname-override=" + cluster.nodeName, "--cluster-cidr=" + cluster.podCIDR,
+    ]
+  }
+
+  private static func dns(_ cluster: ClusterConfiguration) -> [String] {
+    [
+      kubeconfig(cluster, "dns"), "--cluster-domain=" + cluster.clusterDomain, "--listen-address=" + cluster.nodeIP,
+      "--port=\(cluster.dnsPort)",
     ]
   }
 
