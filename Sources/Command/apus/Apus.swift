@@ -13,6 +13,7 @@ enum Apus {
       Subcommand(DownCommand.self),
       Subcommand(StatusCommand.self),
       Subcommand(SuperviseCommand.self),
+      Subcommand(SchedulerCommand.self),
     ]
   }
 
