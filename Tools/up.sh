@@ -26,7 +26,7 @@ apus=$PWD/.build/release/apus
 
 Tools/registry.sh start
 say "preparing the images of the sample application"
-Tools/images/build.py --registry 127.0.0.1:5000 redis guestbook
+Tools/images/build.py --push 127.0.0.1:5000 redis guestbook
 
 "$apus" up "${flags[@]}"
 export KUBECONFIG=/etc/kubernetes/admin.conf
@@ -41,13 +41,13 @@ node=$("$kubectl" get nodes -o jsonpath='{.items[0].status.addresses[?(@.type=="
 url=http://$node:30001
 message="hello from Apus at $(date --utc +%H:%M:%S)"
 curl --silent --show-error --fail --get --data-urlencode cmd=set --data-urlencode key=messages \
-  --data-urlencode "value=$message" "$url/guestbook" > /dev/null
+  --data-urlencode "value=$message" "$url/guestbook.php" > /dev/null
 shown=0
 for _ in $(seq 50); do
   # Several connections, so that every front end is asked.
   shown=0
   for _ in $(seq 9); do
-    if curl --silent --fail "$url/guestbook?cmd=get&key=messages" | grep --quiet --fixed-strings "$message"; then shown=$((shown + 1)); fi
+    if curl --silent --fail "$url/guestbook.php?cmd=get&key=messages" | grep --quiet --fixed-strings "$message"; then shown=$((shown + 1)); fi
   done
   [ $shown -lt 9 ] || break
   sleep 0.1

@@ -1,7 +1,8 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import Kernel
+import Netlink
+import Nftables
 
 /// Takes back what killed daemons may have left: mounts, control groups, links and packet filter rules.
 struct MachineSweep {
@@ -10,7 +11,28 @@ struct MachineSweep {
   func run() throws {
     try unmountAll()
     removeControlGroups()
+    try removeBridge()
+    try removeTables()
   }
+
+  /// Removes the bridge of the pod network, and with it its addresses and routes.
+  private func removeBridge() throws {
+    var socket: NetlinkSocket = try NetlinkSocket(.route)
+    guard try socket.link(.name(ClusterFiles.bridge)) != nil else { return }
+    try socket.perform(.deleteLink(.name(ClusterFiles.bridge)))
+  }
+
+  /// Removes the packet filter tables of the service proxy and of the network plugins.
+  private func removeTables() throws {
+    var socket: NftablesSocket = try NftablesSocket()
+    let ours: [Table] = try socket.tables().filter { Self.tableNames.contains($0.name) }
+    guard !ours.isEmpty else { return }
+    var batch: Batch = Batch()
+    for table: Table in ours { batch.delete(table) }
+    try socket.commit(batch)
+  }
+
+  private static let tableNames: Set<String> = ["kube-proxy", "apus-masquerade", "apus-hostports"]
 
   private func unmountAll() throws {
     let ours: [String] = [
