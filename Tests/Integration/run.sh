@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Boots a one-node cluster in namespaces of its own, runs the tests of this folder against it with the real
+# kubectl and the real Python clients, takes it down, and compares the machine before and after.
+#
+# usage: Tests/Integration/run.sh [PYTEST-ARG...]
+#
+# Environment: APUS (the executable, .build/release/apus), KEEP=1 leaves the folder with all logs behind.
+set -euo pipefail
+[ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 0; }
+here=$(dirname "$(readlink -f "$0")")
+cd "$here/../.."
+export APUS=${APUS:-$PWD/.build/release/apus}
+
+if [ -z "${APUS_ISOLATED:-}" ]; then
+  Tools/needs.sh
+  kubectl=$(Tools/kubectl.sh)
+  tools=$(dirname "$kubectl")
+  "$tools/python3" -c 'import kubernetes, kopf, pytest' 2> /dev/null ||
+    "$tools/pip" install --quiet --disable-pip-version-check pytest kubernetes kopf websocket-client PyYAML
+  folder=$(mktemp -d /tmp/apus-node.XXXXXX)
+  export APUS_TEST_ROOT=$folder PATH=$tools:$PATH
+  python3 "$here/census.py" "$folder" > "$folder.before"
+  status=0
+  Tools/isolate.sh "$0" "$@" || status=$?
+  [ -n "${KEEP:-}" ] || rm -rf "$folder"
+  python3 "$here/census.py" "$folder" > "$folder.after"
+  if ! diff "$folder.before" "$folder.after"; then
+    echo "run.sh: the machine is not as it was before (< before, > after)" >&2
+    status=1
+  fi
+  rm -f "$folder.before" "$folder.after"
+  exit $status
+fi
+
+# The node's address on a link pair that leads nowhere.
+ip link add node0 type veth peer name node1
+ip address add 10.240.0.1/24 dev node0
+ip link set node0 up
+ip link set node1 up
+ip route add default via 10.240.0.254 dev node0
+
+root=$APUS_TEST_ROOT
+Tools/registry.sh start "$root/registry" 127.0.0.1:5000
+Tools/images/build.py --push 127.0.0.1:5000 > "$root/images.log"
+# The namespaces as the test begins with them; the census looks at them again at the end.
+python3 "$here/census.py" --inside "$root" > "$root/before"
+finish() {
+  status=$?
+  "$APUS" down --purge --root="$root/node" --node-ip=10.240.0.1 --node-name=node-1 || status=1
+  python3 "$here/census.py" --inside "$root" > "$root/after"
+  if ! diff "$root/before" "$root/after"; then
+    echo "run.sh: something of the cluster is left in its namespaces (< before, > after)" >&2
+    status=1
+  fi
+  Tools/registry.sh stop "$root/registry" 127.0.0.1:5000
+  exit $status
+}
+trap finish EXIT
+if ! "$APUS" up --root="$root/node" --node-ip=10.240.0.1 --node-name=node-1; then
+  tail -n 20 "$root"/node/var/log/apus/*.log >&2
+  exit 1
+fi
+export KUBECONFIG=$root/node/etc/kubernetes/admin.conf
+if ! python3 -m pytest --quiet -p no:cacheprovider --tb=short "$here" "$@"; then
+  mkdir -p "${LOGS:-/tmp/apus-integration-logs}"
+  cp "$root"/node/var/log/apus/*.log "${LOGS:-/tmp/apus-integration-logs}/"
+  echo "run.sh: the daemons' logs are in ${LOGS:-/tmp/apus-integration-logs}" >&2
+  exit 1
+fi
