@@ -149,9 +149,14 @@ struct SchemaBuilder {
     } else {
       schema = wire.schema
     }
-    let isAtomic: Bool = field.mapType == "atomic"
+    // A field may say how its object merges whatever the object's type says.
+    let merge: Schema.Merge? = switch field.mapType {
+    case "atomic": .atomic
+    case "granular": .granular
+    default: nil
+    }
     var result: SchemaField = SchemaField(
-      field.jsonName.isEmpty ? field.name : field.jsonName, schema, merge: isAtomic ? .atomic : nil)
+      field.jsonName.isEmpty ? field.name : field.jsonName, schema, merge: merge)
     result.isRequired = field.isRequired
     result.omitsEmpty = field.omitsEmpty
     result.omitsZero = field.omitsZero
