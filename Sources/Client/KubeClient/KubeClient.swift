@@ -30,7 +30,20 @@ public final class KubeClient: Sendable {
   public init(configuration: ClientConfiguration, logger: Logger) throws(KubeClientError) {
     self.configuration = configuration
     self.logger = logger
-    transport = try HTTPTransport(configuration, logger: logger)
+    transport = try HTTPTransport(configuration)
+  }
+
+  private init(_ configuration: ClientConfiguration, _ transport: HTTPTransport, _ logger: Logger) {
+    self.configuration = configuration
+    self.transport = transport
+    self.logger = logger
+  }
+
+  /// A client on the connections of this one, for whoever the bearer token says.
+  ///
+  /// The connections must not carry a client certificate: the server would look at that first.
+  public func authenticating(_ token: @escaping @Sendable () async throws(KubeClientError) -> String) -> KubeClient {
+    KubeClient(configuration, transport.authenticating(token), logger)
   }
 
   /// The body of a GET of any path, as in `/readyz` or `/openapi/v3`.

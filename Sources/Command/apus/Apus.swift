@@ -14,6 +14,7 @@ enum Apus {
       Subcommand(StatusCommand.self),
       Subcommand(SuperviseCommand.self),
       Subcommand(SchedulerCommand.self),
+      Subcommand(ControllerManagerCommand.self),
     ]
   }
 

@@ -65,6 +65,15 @@ enum SchedulerCommand: DaemonCommand {
 enum ConfigurationFile {
   /// Reads a component's configuration file and checks its kind.
   static func document(_ path: String, kind: String, command: String) throws -> JSONValue {
+    let document: JSONValue = try YAML.document(try text(path, command: command))
+    guard document["kind"].string == kind else {
+      throw FlagError(command: command, message: "\(path) has the kind \"\(document["kind"].string ?? "")\", not \(kind)")
+    }
+    return document
+  }
+
+  /// Reads a file that a flag names.
+  static func text(_ path: String, command: String) throws -> String {
     guard let file: UnsafeMutablePointer<FILE> = fopen(path, "r") else {
       throw FlagError(command: command, message: "cannot read \(path)")
     }
@@ -72,11 +81,7 @@ enum ConfigurationFile {
     var bytes: [UInt8] = []
     var chunk: [UInt8] = Array(repeating: 0, count: 65536)
     while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
-    let document: JSONValue = try YAML.document(String(decoding: bytes, as: UTF8.self))
-    guard document["kind"].string == kind else {
-      throw FlagError(command: command, message: "\(path) has the kind \"\(document["kind"].string ?? "")\", not \(kind)")
-    }
-    return document
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// A name for an election: the host and a number that no other process has.

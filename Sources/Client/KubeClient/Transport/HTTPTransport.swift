@@ -3,7 +3,6 @@
 import AsyncHTTPClient
 import FoundationEssentials
 import KubeMeta
-import Logging
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -38,7 +37,16 @@ struct APIRequest: Sendable {
   }
 }
 
-/// The connections to one API server, with the client's credentials.
+/// The connections to one API server; they end with the last client that uses them.
+private final class HTTPPool: Sendable {
+  let http: HTTPClient
+
+  init(_ http: HTTPClient) { self.http = http }
+
+  deinit { http.shutdown { _ in } }
+}
+
+/// The way to one API server, with the client's credentials.
 final class HTTPTransport: Sendable {
   /// The largest answer: lists of everything in a cluster must fit.
   private static let answerSizeMax: Int = 1 << 30
@@ -48,13 +56,27 @@ final class HTTPTransport: Sendable {
   private static let tokenLifetime: Duration = .seconds(60)
 
   private let configuration: ClientConfiguration
-  private let http: HTTPClient
-  private let logger: Logger
+  private let pool: HTTPPool
+  private let token: (@Sendable () async throws(KubeClientError) -> String)?
   private let fileToken: Mutex<(text: String, readAt: ContinuousClock.Instant)?> = Mutex(nil)
 
-  init(_ configuration: ClientConfiguration, logger: Logger) throws(KubeClientError) {
+  private var http: HTTPClient { pool.http }
+
+  private init(
+    _ configuration: ClientConfiguration, _ pool: HTTPPool,
+    token: (@Sendable () async throws(KubeClientError) -> String)?
+  ) {
     self.configuration = configuration
-    self.logger = logger
+    self.pool = pool
+    self.token = token
+  }
+
+  /// The same connections with another way to authenticate.
+  func authenticating(_ token: @escaping @Sendable () async throws(KubeClientError) -> String) -> HTTPTransport {
+    HTTPTransport(configuration, pool, token: token)
+  }
+
+  convenience init(_ configuration: ClientConfiguration) throws(KubeClientError) {
     var settings: HTTPClient.Configuration = HTTPClient.Configuration(
       tlsConfiguration: try Self.tlsConfiguration(configuration),
       redirectConfiguration: .disallow,
@@ -65,11 +87,8 @@ final class HTTPTransport: Sendable {
     if let name: String = configuration.tlsServerName, let host: String = Self.host(of: configuration.server) {
       settings.dnsOverride = [name: host]
     }
-    http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
-  }
-
-  deinit {
-    http.shutdown { _ in }
+    let http: HTTPClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    self.init(configuration, HTTPPool(http), token: nil)
   }
 
   private static func host(of server: String) -> String? { URL(string: server)?.host() }
@@ -91,7 +110,8 @@ final class HTTPTransport: Sendable {
     return tls
   }
 
-  private func bearerToken() throws(KubeClientError) -> String? {
+  private func bearerToken() async throws(KubeClientError) -> String? {
+    if let token { return try await token() }
     guard let path: String = configuration.tokenFile else { return configuration.token }
     let now: ContinuousClock.Instant = .now
     if let known: String = fileToken.withLock({ known in known.flatMap { now - $0.readAt < Self.tokenLifetime ? $0.text : nil } }) {
@@ -102,7 +122,7 @@ final class HTTPTransport: Sendable {
     return text
   }
 
-  private func message(_ request: APIRequest) throws(KubeClientError) -> HTTPClientRequest {
+  private func message(_ request: APIRequest) async throws(KubeClientError) -> HTTPClientRequest {
     var server: String = configuration.server
     if let name: String = configuration.tlsServerName, let host: String = Self.host(of: server) {
       server = server.replacing(host, with: name)
@@ -111,7 +131,7 @@ final class HTTPTransport: Sendable {
     message.method = request.method
     message.headers.add(name: "user-agent", value: configuration.userAgent)
     message.headers.add(name: "accept", value: request.accept)
-    if let token: String = try bearerToken() { message.headers.add(name: "authorization", value: "Bearer \(token)") }
+    if let token: String = try await bearerToken() { message.headers.add(name: "authorization", value: "Bearer \(token)") }
     if let user: String = configuration.impersonatedUser { message.headers.add(name: "impersonate-user", value: user) }
     if let body: [UInt8] = request.body {
       message.headers.add(name: "content-type", value: request.contentType ?? "application/json")
@@ -122,7 +142,7 @@ final class HTTPTransport: Sendable {
 
   /// Sends a request and gives the answer's head; the body is still to be read. Errors of the server are not looked at.
   private func execute(_ request: APIRequest) async throws(KubeClientError) -> HTTPClientResponse {
-    let message: HTTPClientRequest = try message(request)
+    let message: HTTPClientRequest = try await message(request)
     do {
       let parts: (seconds: Int64, attoseconds: Int64) = request.timeout.components
       return try await http.execute(message, timeout: .milliseconds(parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000))

@@ -1,0 +1,19 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+/// Every controller, one line each.
+enum ControllerList {
+  static let all: [any Controller.Type] = [
+    ServiceAccountController.self,
+    RootCAController.self,
+    NamespaceController.self,
+    DeploymentController.self,
+    ReplicaSetController.self,
+    ReplicationControllerController.self,
+    EndpointSliceController.self,
+    EndpointsController.self,
+    NodeLifecycleController.self,
+    NodeIPAMController.self,
+    GarbageCollectorController.self,
+    PodGCController.self,
+  ]
+}
