@@ -114,9 +114,6 @@ public struct StreamSession: Sendable {
   }
 }
 
-/// The bytes a client sends; iterate once.
-public typealias StreamInput = AsyncThrowingStream<ByteBuffer, any Error>
-
 /// What runs the sessions: the container runtime.
 ///
 /// The server calls these in a task of the session, which is cancelled when the client has gone. What they throw
