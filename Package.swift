@@ -25,6 +25,15 @@ let staticStandardLibrary: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
 // What runs inside a container's namespaces has no shared libraries at all.
 let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 
+// The daemons need Foundation (SQLite, YAML and TLS bring it); its parts are named, as only a compile with the
+// static library would record them.
+let staticFoundation: [LinkerSetting] = [
+  .unsafeFlags([
+    "-static-stdlib", "-lCoreFoundation", "-lFoundationInternationalization", "-lFoundationEssentials",
+    "-l_FoundationCollections", "-l_FoundationCShims", "-l_FoundationICU",
+  ], .when(configuration: .release))
+]
+
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcHTTP2: Target.Dependency = .product(
   name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
@@ -234,8 +243,8 @@ let command: [Target] = [
      "Netlink", "Nftables", "CRI", "GRPCSockets", grpcCore, protobuf, logging, crypto, x509, asn1]),
   program("apus", "apus",
     ["DaemonFlags", "Cluster", "APIServer", "APIStore", "Scheduling", "Controllers", "Kubelet", "ServiceProxy", "ClusterDNS",
-     "ContainerRuntime", "CSIHostPath", "JSON", "YAML", "PKI", "KubeClient", "Kernel", logging, lifecycle, arguments],
-    linker: []),
+     "ContainerRuntime", "CSIHostPath", "JSON", "YAML", "PKI", "KubeClient", "Kernel", logging, lifecycle],
+    linker: staticFoundation),
   program("apus-shim", "apus-shim", ["PodShim"], linker: staticExecutable),
   program("apus-init", "apus-init", ["ContainerInit"], linker: staticExecutable),
   program("apus-cni", "apus-cni", ["CNIPlugins"]),
