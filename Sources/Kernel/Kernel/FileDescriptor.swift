@@ -128,3 +128,8 @@ public func closeDescriptor(_ descriptor: Int32) {
   // Linux frees the number whatever close says.
   _ = Glibc.close(descriptor)
 }
+
+/// A second descriptor of the same open file; the caller closes it.
+public func duplicate(_ descriptor: Int32) throws(SystemError) -> Int32 {
+  try systemCall("dup") { fcntl(descriptor, F_DUPFD_CLOEXEC, 3) }
+}

@@ -1,0 +1,94 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import CRI
+import GRPCCore
+import JSON
+import Kernel
+import ShimProtocol
+
+extension RuntimeServer {
+  func execSync(request: CRIExecSyncRequest, context: ServerContext) async throws -> CRIExecSyncResponse {
+    guard !request.cmd.isEmpty else { throw RuntimeError(.invalid, "no command specified") }
+    let record: ContainerRecord = try core.runningContainer(request.containerID)
+    return try await core.execSync(request.cmd, in: record, timeout: request.timeout)
+  }
+}
+
+extension RuntimeCore {
+  /// More output than a message can carry; the rest is thrown away (upstream's limit, too).
+  private static let execOutputBytesMax: Int = 16 << 20
+  /// How long what a finished command left running may hold its output open.
+  private static let drainTimeout: Duration = .seconds(2)
+
+  /// Runs a command in a container to its end.
+  func execSync(_ command: [String], in record: ContainerRecord, timeout: Int64) async throws -> CRIExecSyncResponse {
+    let output: (reader: Int32, writer: Int32) = try FileDescriptor.pipe().release()
+    let (outputReader, outputWriter) = (SharedDescriptor(owning: output.reader), SharedDescriptor(owning: output.writer))
+    let error: (reader: Int32, writer: Int32) = try FileDescriptor.pipe().release()
+    let (errorReader, errorWriter) = (SharedDescriptor(owning: error.reader), SharedDescriptor(owning: error.writer))
+    let execID: String = Self.makeID()
+    let shim: ShimConnection = try shim(record.sandboxID)
+    try await startExec(
+      command, in: record, execID: execID, hasTerminal: false, shim: shim,
+      streams: [nil, outputWriter, errorWriter])
+    _ = consume outputWriter
+    _ = consume errorWriter
+    let outputs: PipeOutputs = try PipeOutputs(
+      [outputReader, errorReader], limit: Self.execOutputBytesMax, reactor: reactor)
+    let code: Int32? = try await withThrowingTaskGroup(of: Int32?.self) { group in
+      group.addTask { try await shim.waitForExec(execID) }
+      if timeout > 0 {
+        group.addTask {
+          try await Task.sleep(for: .seconds(timeout))
+          return nil
+        }
+      }
+      let first: Int32? = try await group.next() ?? nil
+      if first == nil {
+        try await shim.request(ShimMethod.signal, ["exec": .string(execID), "signal": 9])
+        // The wait ends with the process.
+        _ = try await group.next()
+      }
+      group.cancelAll()
+      return first
+    }
+    guard let code else {
+      outputs.cancel()
+      throw RuntimeError(
+        .timedOut, "failed to exec in container: timeout \(timeout)s exceeded: context deadline exceeded")
+    }
+    let texts: [[UInt8]] = await outputs.finish(within: Self.drainTimeout)
+    var response: CRIExecSyncResponse = CRIExecSyncResponse()
+    response.stdout = .init(texts[0])
+    response.stderr = .init(texts[1])
+    response.exitCode = code
+    return response
+  }
+
+  /// Starts a command in a container; with a terminal, returns its master.
+  @discardableResult
+  func startExec(
+    _ command: [String], in record: ContainerRecord, execID: String, hasTerminal: Bool, shim: ShimConnection,
+    streams: [SharedDescriptor?]
+  ) async throws -> SharedDescriptor? {
+    var process: JSONValue = record.process
+    process["args"] = JSONValue(command)
+    process["terminal"] = .bool(hasTerminal)
+    if hasTerminal, !process["env"].items.contains(where: { $0.string?.hasPrefix("TERM=") == true }) {
+      process["env"] = .array(process["env"].items + ["TERM=xterm"])
+    }
+    let request: ExecProcess = ExecProcess(
+      id: record.id, execID: execID, process: process, seccompProgram: record.seccompProgram, hasTerminal: hasTerminal,
+      processFiles: hierarchy.group(record.cgroupPath).processFiles)
+    let null: SharedDescriptor = SharedDescriptor(try FileDescriptor.open("/dev/null", .readWrite))
+    let descriptors: [SharedDescriptor] = hasTerminal ? [] : streams.map { $0 ?? null }
+    do {
+      let answer: ShimConnection.Answer = try await shim.request(
+        ShimMethod.exec, request.json, descriptors: descriptors.map(\.raw))
+      return answer.descriptors.first
+    } catch let error as RuntimeError {
+      throw RuntimeError(
+        error.code, "failed to exec in container: failed to start exec \"\(execID)\": \(error.message)")
+    }
+  }
+}
