@@ -193,7 +193,7 @@ let node: [Target] = [
   room("Kubelet", "Node/Kubelet",
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "YAML", "Addresses", "Kernel", "Cgroups",
      "CRI", "CSI", "KubeletPlugins", "GRPCSockets", "HTTPServing", "PKI",
-     grpcCore, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, httpClient]),
+     grpcCore, grpcHTTP2, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, httpClient]),
   // The service proxy: Services and EndpointSlices become nftables rules.
   room("ServiceProxy", "Node/ServiceProxy",
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "Addresses", "JSON", "Kernel", "Netlink", "Nftables",

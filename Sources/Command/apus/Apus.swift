@@ -11,6 +11,7 @@ enum Apus {
     [
       Subcommand(UpCommand.self),
       Subcommand(DownCommand.self),
+      Subcommand(KubeletCommand.self),
       Subcommand(StatusCommand.self),
       Subcommand(SuperviseCommand.self),
       Subcommand(SchedulerCommand.self),

@@ -1,0 +1,83 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import CRI
+import Kernel
+import KubeClient
+import KubeCore
+import KubeMeta
+import KubeValues
+import Logging
+
+/// Removes what is left over: sandboxes, containers, directories and groups of pods that are gone; old images; long logs.
+struct Housekeeping: Sendable {
+  private static let interval: Duration = .seconds(10)
+  /// Images are looked at this often, in rounds.
+  private static let imageRounds: Int = 30
+
+  let services: PodServices
+  let supervisor: PodSupervisor
+  let tracked: ReferencedObjects?
+
+  /// Runs until cancelled.
+  func run() async throws {
+    var round: Int = 0
+    var unused: [String: Timestamp] = [:]
+    // Orphans are looked for as soon as it is known which pods there are.
+    while await !supervisor.isReady { try await Task.sleep(for: .milliseconds(500)) }
+    while !Task.isCancelled {
+      await removeOrphans()
+      await removeDirectories()
+      await releaseObjects()
+      await LogRotation(services: services).run()
+      if round % Self.imageRounds == 0 { await ImageCollection(services: services).run(&unused) }
+      round += 1
+      try await Task.sleep(for: Self.interval)
+    }
+  }
+
+  /// Ends pods that still run though nobody wants them, and removes dead sandboxes that a pod has replaced.
+  private func removeOrphans() async {
+    do {
+      var newest: [String: CRIPodSandbox] = [:]
+      for sandbox: CRIPodSandbox in try await services.runtime.podSandboxes(of: nil) {
+        // Sandboxes of others on the same runtime are not ours to end.
+        guard sandbox.labels[RuntimeLabel.podUID] != nil else { continue }
+        let uid: String = sandbox.metadata.uid
+        if await supervisor.hasWorker(PodUID(uid)) {
+          if let other: CRIPodSandbox = newest[uid] {
+            let (old, new): (CRIPodSandbox, CRIPodSandbox) =
+              other.createdAt < sandbox.createdAt ? (other, sandbox) : (sandbox, other)
+            newest[uid] = new
+            if old.state == .sandboxNotready { try await services.runtime.removePodSandbox(old.id) }
+          } else {
+            newest[uid] = sandbox
+          }
+          continue
+        }
+        await supervisor.adopt(
+          orphan: PodUID(uid), name: sandbox.metadata.name, namespace: sandbox.metadata.namespace)
+      }
+    } catch {
+      services.logger.debug("cannot look for orphans", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func removeDirectories() async {
+    for uid: PodUID in services.volumes.podsWithDirectories() where await !supervisor.hasWorker(uid) {
+      do {
+        try await services.volumes.tearDown(uid)
+        services.logger.info("removed the directory of a pod that is gone", metadata: ["uid": "\(uid)"])
+      } catch {
+        services.logger.warning("cannot remove a pod's directory", metadata: ["uid": "\(uid)", "error": "\(error)"])
+      }
+    }
+    for uid: PodUID in services.groups.podsWithGroups() where await !supervisor.hasWorker(uid) {
+      services.groups.remove(for: uid)
+    }
+  }
+
+  private func releaseObjects() async {
+    guard let tracked else { return }
+    for uid: PodUID in tracked.users where await !supervisor.hasWorker(uid) { tracked.release(uid) }
+  }
+}

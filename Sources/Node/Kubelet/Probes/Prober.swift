@@ -1,0 +1,173 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import CRI
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import KubeCore
+import KubeMeta
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// Carries a probe out, once.
+struct Prober: Sendable {
+  /// What came of it.
+  enum Outcome: Sendable, Equatable {
+    case success
+    case failure(String)
+
+    var isSuccess: Bool { self == .success }
+  }
+
+  /// Upstream cuts what it shows of an answer.
+  private static let bodyBytesMax: Int = 10 << 10
+
+  let runtime: any RuntimeService
+  let http: NodeHTTPClient
+
+  /// Probes.
+  func probe(_ loop: ProbeLoop) async -> Outcome {
+    let handler: ProbeHandler = loop.probe.handler
+    let host: String = loop.podIP ?? "127.0.0.1"
+    if handler.hasExec { return await exec(handler.exec.command, loop) }
+    if handler.hasHTTPGet {
+      return await http.get(handler.httpGet, container: loop.container, host: host, timeout: loop.timeout)
+    }
+    if handler.hasTcpSocket {
+      guard let port: Int = Self.port(handler.tcpSocket.port, loop.container) else { return .failure("unknown port") }
+      return await Self.connect(handler.tcpSocket.host.isEmpty ? host : handler.tcpSocket.host, port, loop.timeout)
+    }
+    if handler.hasGrpc {
+      return await GRPCHealth.check(host: host, port: Int(handler.grpc.port), service: handler.grpc.service, timeout: loop.timeout)
+    }
+    return .failure("missing probe handler")
+  }
+
+  private func exec(_ command: [String], _ loop: ProbeLoop) async -> Outcome {
+    do {
+      let answer: CRIExecSyncResponse = try await runtime.execSync(loop.target.id, command: command, timeout: loop.timeout)
+      if answer.exitCode == 0 { return .success }
+      let output: String = String(decoding: answer.stdout + answer.stderr, as: UTF8.self)
+      return .failure(String(output.prefix(Self.bodyBytesMax)))
+    } catch {
+      return .failure("command timed out or could not be run: \(error)")
+    }
+  }
+
+  /// The number of a port that may be given by its name.
+  static func port(_ value: IntOrString, _ container: Container) -> Int? {
+    if value.type == 0 { return Int(value.intVal) }
+    if let number: Int = Int(value.strVal) { return number }
+    return container.ports.first { $0.name == value.strVal }.map { Int($0.containerPort) }
+  }
+
+  private static func connect(_ host: String, _ port: Int, _ timeout: Duration) async -> Outcome {
+    do {
+      let channel: any Channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        .connectTimeout(TimeAmount(timeout)).connect(host: host, port: port).get()
+      channel.close(promise: nil)
+      return .success
+    } catch {
+      return .failure("dial tcp \(host):\(port): \(Self.reason(error))")
+    }
+  }
+
+  /// A connection's failure in Go's words, which users know.
+  static func reason(_ error: any Error) -> String {
+    let text: String = "\(error)"
+    if text.contains("refused") { return "connect: connection refused" }
+    if text.contains("connectTimeout") || text.contains("timed out") || text.contains("Timeout") { return "i/o timeout" }
+    return text
+  }
+}
+
+/// GET requests of probes and hooks: every one on a connection of its own, certificates unverified, as upstream's.
+final class NodeHTTPClient: Sendable {
+  private let client: HTTPClient
+
+  init() {
+    var tls: TLSConfiguration = .makeClientConfiguration()
+    tls.certificateVerification = .none
+    var configuration: HTTPClient.Configuration = HTTPClient.Configuration(
+      tlsConfiguration: tls, redirectConfiguration: .disallow)
+    configuration.httpVersion = .http1Only
+    configuration.connectionPool.idleTimeout = .seconds(1)
+    // A server that does not listen yet is found out at once, and not tried again behind our back.
+    configuration.connectionPool.retryConnectionEstablishment = false
+    client = HTTPClient(eventLoopGroup: .singletonMultiThreadedEventLoopGroup, configuration: configuration)
+  }
+
+  func shutdown() async throws { try await client.shutdown() }
+
+  /// Asks, and judges the status: 200 to 399 is good.
+  func get(_ action: HTTPGetAction, container: Container, host: String, timeout: Duration) async -> Prober.Outcome {
+    guard let port: Int = Prober.port(action.port, container) else { return .failure("unknown port") }
+    let target: String = action.host.isEmpty ? host : action.host
+    let scheme: String = action.scheme.lowercased() == "https" ? "https" : "http"
+    let path: String = action.path.hasPrefix("/") ? action.path : "/" + action.path
+    let url: String = "\(scheme)://\(target.contains(":") ? "[\(target)]" : target):\(port)\(path)"
+    var request: HTTPClientRequest = HTTPClientRequest(url: url)
+    request.headers.add(name: "User-Agent", value: "kube-probe/1.36")
+    request.headers.add(name: "Accept", value: "*/*")
+    request.headers.add(name: "Connection", value: "close")
+    for header: HTTPHeader in action.httpHeaders {
+      if ["user-agent", "accept", "host"].contains(header.name.lowercased()) { request.headers.remove(name: header.name) }
+      if !header.value.isEmpty || header.name.lowercased() != "accept" {
+        request.headers.add(name: header.name, value: header.value)
+      }
+    }
+    do {
+      let response: HTTPClientResponse = try await client.execute(request, timeout: TimeAmount(timeout))
+      let status: Int = Int(response.status.code)
+      // What the server says beyond its status is not of interest, but must be read for the connection to end well.
+      _ = try? await response.body.collect(upTo: 64 << 10)
+      return (200..<400).contains(status) ? .success : .failure("HTTP probe failed with statuscode: \(status)")
+    } catch {
+      return .failure("Get \"\(url)\": dial tcp \(target):\(port): \(Prober.reason(error))")
+    }
+  }
+}
+
+/// The standard health service of gRPC servers.
+enum GRPCHealth {
+  private struct RequestSerializer: MessageSerializer {
+    func serialize<Bytes: GRPCContiguousBytes>(_ service: String) throws -> Bytes {
+      let text: [UInt8] = Array(service.utf8.prefix(127))
+      return Bytes(service.isEmpty ? [] : [0x0A, UInt8(text.count)] + text)
+    }
+  }
+  /// Reads field 1 of the answer: 1 is SERVING.
+  private struct AnswerDeserializer: MessageDeserializer {
+    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> Int {
+      bytes.withUnsafeBytes { $0.count >= 2 && $0[0] == 0x08 ? Int($0[1]) : 0 }
+    }
+  }
+
+  static func check(host: String, port: Int, service: String, timeout: Duration) async -> Prober.Outcome {
+    do {
+      let transport: HTTP2ClientTransport.Posix = try HTTP2ClientTransport.Posix(
+        target: host.contains(":") ? .ipv6(address: host, port: port) : .ipv4(address: host, port: port),
+        transportSecurity: .plaintext)
+      let status: Int = try await withGRPCClient(transport: transport) { client in
+        var options: CallOptions = .defaults
+        options.timeout = timeout
+        return try await client.unary(
+          request: ClientRequest(message: service),
+          descriptor: MethodDescriptor(fullyQualifiedService: "grpc.health.v1.Health", method: "Check"),
+          serializer: RequestSerializer(), deserializer: AnswerDeserializer(), options: options
+        ) { try $0.message }
+      }
+      return status == 1 ? .success : .failure("service unhealthy (responded with \"NOT_SERVING\")")
+    } catch {
+      return .failure("error: health rpc probe failed: \(error)")
+    }
+  }
+}
+
+extension TimeAmount {
+  init(_ duration: Duration) {
+    self = .nanoseconds(duration.components.seconds * 1_000_000_000 + duration.components.attoseconds / 1_000_000_000)
+  }
+}
