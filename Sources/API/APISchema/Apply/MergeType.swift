@@ -14,7 +14,7 @@ struct MergeType {
   init(schema: Schema?, merge: Schema.Merge) {
     self.merge = merge
     switch schema?.shape {
-    case .rawExtension, .fieldsV1, .any, .schemaOrBool, .schemaOrArray, .schemaOrStringArray: self.schema = nil
+    case .fieldsV1, .any, .schemaOrBool, .schemaOrArray, .schemaOrStringArray: self.schema = nil
     default: self.schema = schema
     }
   }

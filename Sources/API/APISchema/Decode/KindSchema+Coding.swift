@@ -188,10 +188,7 @@ extension KindSchema {
       throw mismatched(actual)
     }
     guard let other: KindSchema = SchemaRegistry.builtIn.kind(actual) else {
-      let scheme: String = "pkg/api/legacyscheme/scheme.go:30"
-      throw handled(
-        actual,
-        "no kind \(actual.kind.goQuoted) is registered for version \(actual.apiVersion.goQuoted) in scheme \(scheme.goQuoted)")
+      throw handled(actual, Self.unregistered(actual))
     }
     return other
   }

@@ -83,7 +83,7 @@ struct ObjectDecoder {
     if !apiVersion.isNull { result.appendUnique("apiVersion", apiVersion) }
     for (position, value) in found {
       let field: SchemaField = schema.fields[position]
-      if field.isPointer || !ZeroValue.isZero(value, field.schema) { result.appendUnique(field.name, value) }
+      if !ZeroValue.isAbsent(value, field, keepsEmpty: true) { result.appendUnique(field.name, value) }
     }
     return result
   }

@@ -6,14 +6,16 @@ import JSON
 /// optional ones left out, those that Go's encoder always writes put in.
 enum ObjectEncoder {
   /// The members that the schema knows, in its order.
-  private static func arranged(_ members: JSONObject, _ schema: Schema) -> [(position: Int, value: JSONValue)] {
+  private static func arranged(
+    _ members: JSONObject, _ schema: Schema, keepsEmpty: Bool
+  ) -> [(position: Int, value: JSONValue)] {
     var found: [(position: Int, value: JSONValue)] = []
     found.reserveCapacity(members.count + schema.alwaysWritten.count)
     var isOrdered: Bool = true
     for (name, value) in members {
       guard let position: Int = schema.position(of: name) else { continue }
       let field: SchemaField = schema.fields[position]
-      if field.isPointer ? value.isNull : ZeroValue.isZero(value, field.schema) { continue }
+      if ZeroValue.isAbsent(value, field, keepsEmpty: keepsEmpty) { continue }
       if let last = found.last, last.position > position { isOrdered = false }
       found.append((position, value))
     }
@@ -50,7 +52,7 @@ enum ObjectEncoder {
         if let kind = members["kind"] { result.appendUnique("kind", kind) }
         if let version = members["apiVersion"] { result.appendUnique("apiVersion", version) }
       }
-      for (position, value) in arranged(members, schema) {
+      for (position, value) in arranged(members, schema, keepsEmpty: true) {
         let field: SchemaField = schema.fields[position]
         result.appendUnique(field.name, normalized(value, field.schema))
       }
@@ -119,7 +121,7 @@ enum ObjectEncoder {
         version.write(to: &output)
       }
     }
-    for (position, value) in arranged(members, schema) {
+    for (position, value) in arranged(members, schema, keepsEmpty: false) {
       let field: SchemaField = schema.fields[position]
       begin(field.name)
       write(value, field.schema, to: &output)

@@ -19,6 +19,15 @@ enum ZeroValue {
     }
   }
 
+  /// Whether a field of a message may be left out of an object: it says no more than its absence. Empty lists and
+  /// maps that the JSON form always has differ from absent ones (null) until the object is stored.
+  static func isAbsent(_ value: JSONValue, _ field: SchemaField, keepsEmpty: Bool) -> Bool {
+    if field.isPointer { return value.isNull }
+    guard isZero(value, field.schema) else { return false }
+    if keepsEmpty, !field.omitsEmpty, field.schema.shape == .list || field.schema.shape == .map { return value.isNull }
+    return true
+  }
+
   /// Whether a value of a field that is no pointer says no more than its absence.
   static func isZero(_ value: JSONValue, _ schema: Schema) -> Bool {
     switch value {

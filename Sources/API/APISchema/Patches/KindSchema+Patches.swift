@@ -2,29 +2,79 @@
 
 public import JSON
 
-extension JSONValue {
-  /// The value after a JSON merge patch (RFC 7386).
-  public func mergePatched(with patch: JSONValue) -> JSONValue { self }
+/// The kinds of patches.
+public enum PatchType: String, Sendable, CaseIterable {
+  case json = "application/json-patch+json"
+  case merge = "application/merge-patch+json"
+  case strategic = "application/strategic-merge-patch+json"
+  case apply = "application/apply-patch+yaml"
 
-  /// The value after a JSON patch (RFC 6902).
+  /// Reads the body of a JSON, merge or strategic merge patch.
   ///
-  /// - Throws: 400, 413 or 422 as upstream answers.
-  public func jsonPatched(with patch: JSONValue) throws(StatusError) -> JSONValue { self }
+  /// - Throws: 400 in upstream's words.
+  public func parse(_ body: [UInt8]) throws(StatusError) -> JSONValue {
+    let prefix: String = self == .strategic ? "" : "error decoding patch: "
+    let patch: JSONValue
+    do throws(JSONError) { patch = try JSONValue(parsing: body) } catch {
+      throw .badRequest(prefix + error.message)
+    }
+    switch (patch, self) {
+    case (.object, .merge), (.object, .strategic), (.null, _), (.array, .json): return patch
+    default:
+      let type: String = self == .json ? "[]handlers.jsonPatchOp" : "map[string]interface {}"
+      throw .badRequest("\(prefix)json: cannot unmarshal \(ObjectDecoder.word(patch)) into Go value of type \(type)")
+    }
+  }
 }
 
 extension KindSchema {
   /// The object after a strategic merge patch.
   ///
   /// - Throws: 400, 422 or 500 as upstream answers.
-  public func strategicallyPatched(_ object: JSONValue, with patch: JSONValue) throws(StatusError) -> JSONValue { object }
+  public func strategicallyPatched(_ object: JSONValue, with patch: JSONValue) throws(StatusError) -> JSONValue {
+    guard let changes: JSONObject = patch.object else { return object }
+    return .object(try StrategicPatch.merged(object.object ?? JSONObject(), changes, schema))
+  }
 
   /// What follows each kind of patch upstream: the patched tree is decoded with field validation.
   ///
-  /// - Parameter body: the patch, for messages of a strategic merge patch.
+  /// - Parameter strategicPatch: the patch, for messages of a strategic merge patch.
   /// - Throws: 422 in upstream's words (`"" is invalid: patch: Invalid value: ...`).
   public func decodePatched(
     _ tree: JSONValue, validation: FieldValidation, strategicPatch: JSONValue? = nil
   ) throws(StatusError) -> DecodedObject {
-    DecodedObject(object: tree, warnings: [])
+    func refused(_ why: String) -> StatusError {
+      let shown: String = strategicPatch.map(TypedValue.goPlain) ?? tree.text
+      return .invalid(GroupKind("", ""), "", [.invalid("patch", .string(shown), why)])
+    }
+    let target: KindSchema
+    if strategicPatch == nil, isBuiltIn {
+      let version: GroupVersion? = GroupVersion(apiVersion: tree["apiVersion"].string ?? "")
+      let actual: GroupVersionKind = GroupVersionKind(
+        version?.group ?? "", version?.version ?? "", tree["kind"].string ?? "")
+      guard let found: KindSchema = actual == kind ? self : SchemaRegistry.builtIn.kind(actual) else {
+        throw refused(Self.unregistered(actual))
+      }
+      target = found
+    } else {
+      target = self
+    }
+    let decoded: DecodedObject
+    do throws(APISchemaError) { decoded = try target.decode(tree: tree) } catch { throw refused(error.message) }
+    if target.kind != kind { throw refused("converting (\(target.kind.version).\(target.kind.kind)): unknown conversion") }
+    switch validation {
+    case .ignore: return DecodedObject(object: decoded.object, warnings: [])
+    case .warn: return decoded
+    case .strict:
+      if decoded.warnings.isEmpty { return decoded }
+      throw refused("strict decoding error: " + decoded.warnings.joined(separator: ", "))
+    }
+  }
+
+  /// `no kind "X" is registered for version "a/v1" in scheme ...`.
+  static func unregistered(_ actual: GroupVersionKind) -> String {
+    let scheme: String = "pkg/api/legacyscheme/scheme.go:30"
+    return
+      "no kind \(actual.kind.goQuoted) is registered for version \(actual.apiVersion.goQuoted) in scheme \(scheme.goQuoted)"
   }
 }

@@ -24,7 +24,7 @@ enum ProtobufDecoder {
     var result: JSONObject = JSONObject()
     for (position, value) in values.enumerated() {
       let field: SchemaField = schema.fields[position]
-      if field.isPointer ? value.isNull : ZeroValue.isZero(value, field.schema) { continue }
+      if ZeroValue.isAbsent(value, field, keepsEmpty: false) { continue }
       result.appendUnique(field.name, value)
     }
     return result
