@@ -14,6 +14,7 @@ enum Apus {
       Subcommand(KubeletCommand.self),
       Subcommand(StatusCommand.self),
       Subcommand(SuperviseCommand.self),
+      Subcommand(ProxyCommand.self),
       Subcommand(SchedulerCommand.self),
       Subcommand(ControllerManagerCommand.self),
     ]
