@@ -544,6 +544,10 @@ extension CRIRuntimeService {
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "Version" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells name and version of the runtime.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIVersionRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -557,6 +561,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIVersionResponse>
 
         /// Handle the "RunPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes and starts the sandbox of a pod, with its network.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIRunPodSandboxRequest` messages.
@@ -572,6 +580,10 @@ extension CRIRuntimeService {
 
         /// Handle the "StopPodSandbox" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops the processes of a sandbox and gives its network back. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIStopPodSandboxRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -585,6 +597,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIStopPodSandboxResponse>
 
         /// Handle the "RemovePodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a sandbox and its containers. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIRemovePodSandboxRequest` messages.
@@ -600,6 +616,10 @@ extension CRIRuntimeService {
 
         /// Handle the "PodSandboxStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIPodSandboxStatusRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -613,6 +633,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIPodSandboxStatusResponse>
 
         /// Handle the "ListPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists sandboxes.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIListPodSandboxRequest` messages.
@@ -642,6 +666,10 @@ extension CRIRuntimeService {
 
         /// Handle the "CreateContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a container in a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRICreateContainerRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -655,6 +683,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRICreateContainerResponse>
 
         /// Handle the "StartContainer" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Starts a container.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIStartContainerRequest` messages.
@@ -670,6 +702,10 @@ extension CRIRuntimeService {
 
         /// Handle the "StopContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks a container to end, and kills it after the time given. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIStopContainerRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -684,6 +720,10 @@ extension CRIRuntimeService {
 
         /// Handle the "RemoveContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a container, killing it if need be. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIRemoveContainerRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -697,6 +737,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIRemoveContainerResponse>
 
         /// Handle the "ListContainers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists containers.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIListContainersRequest` messages.
@@ -726,6 +770,10 @@ extension CRIRuntimeService {
 
         /// Handle the "ContainerStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a container.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIContainerStatusRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -739,6 +787,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIContainerStatusResponse>
 
         /// Handle the "UpdateContainerResources" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the limits of a running container.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIUpdateContainerResourcesRequest` messages.
@@ -754,6 +806,10 @@ extension CRIRuntimeService {
 
         /// Handle the "ReopenContainerLog" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Opens the log file anew, after it was moved away.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIReopenContainerLogRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -767,6 +823,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIReopenContainerLogResponse>
 
         /// Handle the "ExecSync" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Runs a command in a container and answers with its output.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIExecSyncRequest` messages.
@@ -782,6 +842,10 @@ extension CRIRuntimeService {
 
         /// Handle the "Exec" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream for running a command.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIExecRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -796,6 +860,10 @@ extension CRIRuntimeService {
 
         /// Handle the "Attach" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to a running container.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIAttachRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -809,6 +877,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIAttachResponse>
 
         /// Handle the "PortForward" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to ports of a sandbox.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIPortForwardRequest` messages.
@@ -950,6 +1022,10 @@ extension CRIRuntimeService {
 
         /// Handle the "GetContainerEvents" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what happens to containers.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIGetEventsRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -1043,6 +1119,10 @@ extension CRIRuntimeService {
     public protocol ServiceProtocol: CRIRuntimeService.StreamingServiceProtocol {
         /// Handle the "Version" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells name and version of the runtime.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIVersionRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1056,6 +1136,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRIVersionResponse>
 
         /// Handle the "RunPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes and starts the sandbox of a pod, with its network.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRunPodSandboxRequest` message.
@@ -1071,6 +1155,10 @@ extension CRIRuntimeService {
 
         /// Handle the "StopPodSandbox" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops the processes of a sandbox and gives its network back. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStopPodSandboxRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1084,6 +1172,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRIStopPodSandboxResponse>
 
         /// Handle the "RemovePodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a sandbox and its containers. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemovePodSandboxRequest` message.
@@ -1099,6 +1191,10 @@ extension CRIRuntimeService {
 
         /// Handle the "PodSandboxStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPodSandboxStatusRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1112,6 +1208,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRIPodSandboxStatusResponse>
 
         /// Handle the "ListPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists sandboxes.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIListPodSandboxRequest` message.
@@ -1141,6 +1241,10 @@ extension CRIRuntimeService {
 
         /// Handle the "CreateContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a container in a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRICreateContainerRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1154,6 +1258,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRICreateContainerResponse>
 
         /// Handle the "StartContainer" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Starts a container.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStartContainerRequest` message.
@@ -1169,6 +1277,10 @@ extension CRIRuntimeService {
 
         /// Handle the "StopContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks a container to end, and kills it after the time given. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStopContainerRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1183,6 +1295,10 @@ extension CRIRuntimeService {
 
         /// Handle the "RemoveContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a container, killing it if need be. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemoveContainerRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1196,6 +1312,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRIRemoveContainerResponse>
 
         /// Handle the "ListContainers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists containers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIListContainersRequest` message.
@@ -1225,6 +1345,10 @@ extension CRIRuntimeService {
 
         /// Handle the "ContainerStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a container.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIContainerStatusRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1238,6 +1362,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRIContainerStatusResponse>
 
         /// Handle the "UpdateContainerResources" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the limits of a running container.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIUpdateContainerResourcesRequest` message.
@@ -1253,6 +1381,10 @@ extension CRIRuntimeService {
 
         /// Handle the "ReopenContainerLog" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Opens the log file anew, after it was moved away.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIReopenContainerLogRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1266,6 +1398,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRIReopenContainerLogResponse>
 
         /// Handle the "ExecSync" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Runs a command in a container and answers with its output.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIExecSyncRequest` message.
@@ -1281,6 +1417,10 @@ extension CRIRuntimeService {
 
         /// Handle the "Exec" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream for running a command.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIExecRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1295,6 +1435,10 @@ extension CRIRuntimeService {
 
         /// Handle the "Attach" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to a running container.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIAttachRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1308,6 +1452,10 @@ extension CRIRuntimeService {
         ) async throws -> GRPCCore.ServerResponse<CRIAttachResponse>
 
         /// Handle the "PortForward" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to ports of a sandbox.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPortForwardRequest` message.
@@ -1449,6 +1597,10 @@ extension CRIRuntimeService {
 
         /// Handle the "GetContainerEvents" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what happens to containers.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIGetEventsRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1540,6 +1692,10 @@ extension CRIRuntimeService {
     public protocol SimpleServiceProtocol: CRIRuntimeService.ServiceProtocol {
         /// Handle the "Version" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells name and version of the runtime.
+        ///
         /// - Parameters:
         ///   - request: A `CRIVersionRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1553,6 +1709,10 @@ extension CRIRuntimeService {
         ) async throws -> CRIVersionResponse
 
         /// Handle the "RunPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes and starts the sandbox of a pod, with its network.
         ///
         /// - Parameters:
         ///   - request: A `CRIRunPodSandboxRequest` message.
@@ -1568,6 +1728,10 @@ extension CRIRuntimeService {
 
         /// Handle the "StopPodSandbox" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops the processes of a sandbox and gives its network back. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A `CRIStopPodSandboxRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1581,6 +1745,10 @@ extension CRIRuntimeService {
         ) async throws -> CRIStopPodSandboxResponse
 
         /// Handle the "RemovePodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a sandbox and its containers. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A `CRIRemovePodSandboxRequest` message.
@@ -1596,6 +1764,10 @@ extension CRIRuntimeService {
 
         /// Handle the "PodSandboxStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A `CRIPodSandboxStatusRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1609,6 +1781,10 @@ extension CRIRuntimeService {
         ) async throws -> CRIPodSandboxStatusResponse
 
         /// Handle the "ListPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists sandboxes.
         ///
         /// - Parameters:
         ///   - request: A `CRIListPodSandboxRequest` message.
@@ -1639,6 +1815,10 @@ extension CRIRuntimeService {
 
         /// Handle the "CreateContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a container in a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A `CRICreateContainerRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1652,6 +1832,10 @@ extension CRIRuntimeService {
         ) async throws -> CRICreateContainerResponse
 
         /// Handle the "StartContainer" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Starts a container.
         ///
         /// - Parameters:
         ///   - request: A `CRIStartContainerRequest` message.
@@ -1667,6 +1851,10 @@ extension CRIRuntimeService {
 
         /// Handle the "StopContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks a container to end, and kills it after the time given. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A `CRIStopContainerRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1681,6 +1869,10 @@ extension CRIRuntimeService {
 
         /// Handle the "RemoveContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a container, killing it if need be. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A `CRIRemoveContainerRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1694,6 +1886,10 @@ extension CRIRuntimeService {
         ) async throws -> CRIRemoveContainerResponse
 
         /// Handle the "ListContainers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists containers.
         ///
         /// - Parameters:
         ///   - request: A `CRIListContainersRequest` message.
@@ -1724,6 +1920,10 @@ extension CRIRuntimeService {
 
         /// Handle the "ContainerStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a container.
+        ///
         /// - Parameters:
         ///   - request: A `CRIContainerStatusRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1737,6 +1937,10 @@ extension CRIRuntimeService {
         ) async throws -> CRIContainerStatusResponse
 
         /// Handle the "UpdateContainerResources" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the limits of a running container.
         ///
         /// - Parameters:
         ///   - request: A `CRIUpdateContainerResourcesRequest` message.
@@ -1752,6 +1956,10 @@ extension CRIRuntimeService {
 
         /// Handle the "ReopenContainerLog" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Opens the log file anew, after it was moved away.
+        ///
         /// - Parameters:
         ///   - request: A `CRIReopenContainerLogRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1765,6 +1973,10 @@ extension CRIRuntimeService {
         ) async throws -> CRIReopenContainerLogResponse
 
         /// Handle the "ExecSync" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Runs a command in a container and answers with its output.
         ///
         /// - Parameters:
         ///   - request: A `CRIExecSyncRequest` message.
@@ -1780,6 +1992,10 @@ extension CRIRuntimeService {
 
         /// Handle the "Exec" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream for running a command.
+        ///
         /// - Parameters:
         ///   - request: A `CRIExecRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1794,6 +2010,10 @@ extension CRIRuntimeService {
 
         /// Handle the "Attach" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to a running container.
+        ///
         /// - Parameters:
         ///   - request: A `CRIAttachRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1807,6 +2027,10 @@ extension CRIRuntimeService {
         ) async throws -> CRIAttachResponse
 
         /// Handle the "PortForward" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to ports of a sandbox.
         ///
         /// - Parameters:
         ///   - request: A `CRIPortForwardRequest` message.
@@ -1949,6 +2173,10 @@ extension CRIRuntimeService {
         ) async throws -> CRICheckpointContainerResponse
 
         /// Handle the "GetContainerEvents" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what happens to containers.
         ///
         /// - Parameters:
         ///   - request: A `CRIGetEventsRequest` message.
@@ -3311,6 +3539,10 @@ extension CRIRuntimeService {
     public protocol ClientProtocol: Sendable {
         /// Call the "Version" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells name and version of the runtime.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIVersionRequest` message.
         ///   - serializer: A serializer for `CRIVersionRequest` messages.
@@ -3329,6 +3561,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "RunPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes and starts the sandbox of a pod, with its network.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRunPodSandboxRequest` message.
@@ -3349,6 +3585,10 @@ extension CRIRuntimeService {
 
         /// Call the "StopPodSandbox" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops the processes of a sandbox and gives its network back. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStopPodSandboxRequest` message.
         ///   - serializer: A serializer for `CRIStopPodSandboxRequest` messages.
@@ -3367,6 +3607,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "RemovePodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a sandbox and its containers. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemovePodSandboxRequest` message.
@@ -3387,6 +3631,10 @@ extension CRIRuntimeService {
 
         /// Call the "PodSandboxStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPodSandboxStatusRequest` message.
         ///   - serializer: A serializer for `CRIPodSandboxStatusRequest` messages.
@@ -3405,6 +3653,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "ListPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists sandboxes.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIListPodSandboxRequest` message.
@@ -3444,6 +3696,10 @@ extension CRIRuntimeService {
 
         /// Call the "CreateContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a container in a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRICreateContainerRequest` message.
         ///   - serializer: A serializer for `CRICreateContainerRequest` messages.
@@ -3462,6 +3718,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "StartContainer" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Starts a container.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStartContainerRequest` message.
@@ -3482,6 +3742,10 @@ extension CRIRuntimeService {
 
         /// Call the "StopContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks a container to end, and kills it after the time given. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStopContainerRequest` message.
         ///   - serializer: A serializer for `CRIStopContainerRequest` messages.
@@ -3501,6 +3765,10 @@ extension CRIRuntimeService {
 
         /// Call the "RemoveContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a container, killing it if need be. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemoveContainerRequest` message.
         ///   - serializer: A serializer for `CRIRemoveContainerRequest` messages.
@@ -3519,6 +3787,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "ListContainers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists containers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIListContainersRequest` message.
@@ -3558,6 +3830,10 @@ extension CRIRuntimeService {
 
         /// Call the "ContainerStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a container.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIContainerStatusRequest` message.
         ///   - serializer: A serializer for `CRIContainerStatusRequest` messages.
@@ -3576,6 +3852,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "UpdateContainerResources" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the limits of a running container.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIUpdateContainerResourcesRequest` message.
@@ -3596,6 +3876,10 @@ extension CRIRuntimeService {
 
         /// Call the "ReopenContainerLog" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Opens the log file anew, after it was moved away.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIReopenContainerLogRequest` message.
         ///   - serializer: A serializer for `CRIReopenContainerLogRequest` messages.
@@ -3614,6 +3898,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "ExecSync" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Runs a command in a container and answers with its output.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIExecSyncRequest` message.
@@ -3634,6 +3922,10 @@ extension CRIRuntimeService {
 
         /// Call the "Exec" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream for running a command.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIExecRequest` message.
         ///   - serializer: A serializer for `CRIExecRequest` messages.
@@ -3653,6 +3945,10 @@ extension CRIRuntimeService {
 
         /// Call the "Attach" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to a running container.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIAttachRequest` message.
         ///   - serializer: A serializer for `CRIAttachRequest` messages.
@@ -3671,6 +3967,10 @@ extension CRIRuntimeService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "PortForward" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to ports of a sandbox.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPortForwardRequest` message.
@@ -3862,6 +4162,10 @@ extension CRIRuntimeService {
 
         /// Call the "GetContainerEvents" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what happens to containers.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIGetEventsRequest` message.
         ///   - serializer: A serializer for `CRIGetEventsRequest` messages.
@@ -3993,6 +4297,10 @@ extension CRIRuntimeService {
 
         /// Call the "Version" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells name and version of the runtime.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIVersionRequest` message.
         ///   - serializer: A serializer for `CRIVersionRequest` messages.
@@ -4022,6 +4330,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "RunPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes and starts the sandbox of a pod, with its network.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRunPodSandboxRequest` message.
@@ -4053,6 +4365,10 @@ extension CRIRuntimeService {
 
         /// Call the "StopPodSandbox" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops the processes of a sandbox and gives its network back. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStopPodSandboxRequest` message.
         ///   - serializer: A serializer for `CRIStopPodSandboxRequest` messages.
@@ -4082,6 +4398,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "RemovePodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a sandbox and its containers. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemovePodSandboxRequest` message.
@@ -4113,6 +4433,10 @@ extension CRIRuntimeService {
 
         /// Call the "PodSandboxStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPodSandboxStatusRequest` message.
         ///   - serializer: A serializer for `CRIPodSandboxStatusRequest` messages.
@@ -4142,6 +4466,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "ListPodSandbox" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists sandboxes.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIListPodSandboxRequest` message.
@@ -4201,6 +4529,10 @@ extension CRIRuntimeService {
 
         /// Call the "CreateContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a container in a sandbox.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRICreateContainerRequest` message.
         ///   - serializer: A serializer for `CRICreateContainerRequest` messages.
@@ -4230,6 +4562,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "StartContainer" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Starts a container.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStartContainerRequest` message.
@@ -4261,6 +4597,10 @@ extension CRIRuntimeService {
 
         /// Call the "StopContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks a container to end, and kills it after the time given. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIStopContainerRequest` message.
         ///   - serializer: A serializer for `CRIStopContainerRequest` messages.
@@ -4291,6 +4631,10 @@ extension CRIRuntimeService {
 
         /// Call the "RemoveContainer" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a container, killing it if need be. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemoveContainerRequest` message.
         ///   - serializer: A serializer for `CRIRemoveContainerRequest` messages.
@@ -4320,6 +4664,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "ListContainers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists containers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIListContainersRequest` message.
@@ -4379,6 +4727,10 @@ extension CRIRuntimeService {
 
         /// Call the "ContainerStatus" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the status of a container.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIContainerStatusRequest` message.
         ///   - serializer: A serializer for `CRIContainerStatusRequest` messages.
@@ -4408,6 +4760,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "UpdateContainerResources" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the limits of a running container.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIUpdateContainerResourcesRequest` message.
@@ -4439,6 +4795,10 @@ extension CRIRuntimeService {
 
         /// Call the "ReopenContainerLog" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Opens the log file anew, after it was moved away.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIReopenContainerLogRequest` message.
         ///   - serializer: A serializer for `CRIReopenContainerLogRequest` messages.
@@ -4468,6 +4828,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "ExecSync" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Runs a command in a container and answers with its output.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIExecSyncRequest` message.
@@ -4499,6 +4863,10 @@ extension CRIRuntimeService {
 
         /// Call the "Exec" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream for running a command.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIExecRequest` message.
         ///   - serializer: A serializer for `CRIExecRequest` messages.
@@ -4529,6 +4897,10 @@ extension CRIRuntimeService {
 
         /// Call the "Attach" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to a running container.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIAttachRequest` message.
         ///   - serializer: A serializer for `CRIAttachRequest` messages.
@@ -4558,6 +4930,10 @@ extension CRIRuntimeService {
         }
 
         /// Call the "PortForward" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a stream to ports of a sandbox.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPortForwardRequest` message.
@@ -4855,6 +5231,10 @@ extension CRIRuntimeService {
 
         /// Call the "GetContainerEvents" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what happens to containers.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIGetEventsRequest` message.
         ///   - serializer: A serializer for `CRIGetEventsRequest` messages.
@@ -5036,6 +5416,10 @@ extension CRIRuntimeService {
 extension CRIRuntimeService.ClientProtocol {
     /// Call the "Version" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells name and version of the runtime.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIVersionRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5060,6 +5444,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "RunPodSandbox" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes and starts the sandbox of a pod, with its network.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIRunPodSandboxRequest` message.
@@ -5086,6 +5474,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "StopPodSandbox" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stops the processes of a sandbox and gives its network back. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIStopPodSandboxRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5110,6 +5502,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "RemovePodSandbox" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes a sandbox and its containers. Doing it again is fine.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIRemovePodSandboxRequest` message.
@@ -5136,6 +5532,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "PodSandboxStatus" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the status of a sandbox.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIPodSandboxStatusRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5160,6 +5560,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "ListPodSandbox" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists sandboxes.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIListPodSandboxRequest` message.
@@ -5209,6 +5613,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "CreateContainer" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a container in a sandbox.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRICreateContainerRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5233,6 +5641,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "StartContainer" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Starts a container.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIStartContainerRequest` message.
@@ -5259,6 +5671,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "StopContainer" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Asks a container to end, and kills it after the time given. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIStopContainerRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5284,6 +5700,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "RemoveContainer" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes a container, killing it if need be. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIRemoveContainerRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5308,6 +5728,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "ListContainers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists containers.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIListContainersRequest` message.
@@ -5357,6 +5781,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "ContainerStatus" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the status of a container.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIContainerStatusRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5381,6 +5809,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "UpdateContainerResources" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes the limits of a running container.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIUpdateContainerResourcesRequest` message.
@@ -5407,6 +5839,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "ReopenContainerLog" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Opens the log file anew, after it was moved away.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIReopenContainerLogRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5431,6 +5867,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "ExecSync" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Runs a command in a container and answers with its output.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIExecSyncRequest` message.
@@ -5457,6 +5897,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "Exec" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a stream for running a command.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIExecRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5482,6 +5926,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "Attach" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a stream to a running container.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIAttachRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5506,6 +5954,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "PortForward" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a stream to ports of a sandbox.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIPortForwardRequest` message.
@@ -5753,6 +6205,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "GetContainerEvents" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells what happens to containers.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIGetEventsRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -5903,6 +6359,10 @@ extension CRIRuntimeService.ClientProtocol {
 extension CRIRuntimeService.ClientProtocol {
     /// Call the "Version" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells name and version of the runtime.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -5931,6 +6391,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "RunPodSandbox" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes and starts the sandbox of a pod, with its network.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -5961,6 +6425,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "StopPodSandbox" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stops the processes of a sandbox and gives its network back. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -5989,6 +6457,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "RemovePodSandbox" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes a sandbox and its containers. Doing it again is fine.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6019,6 +6491,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "PodSandboxStatus" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the status of a sandbox.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6047,6 +6523,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "ListPodSandbox" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists sandboxes.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6104,6 +6584,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "CreateContainer" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a container in a sandbox.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6132,6 +6616,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "StartContainer" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Starts a container.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6162,6 +6650,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "StopContainer" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Asks a container to end, and kills it after the time given. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6191,6 +6683,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "RemoveContainer" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes a container, killing it if need be. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6219,6 +6715,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "ListContainers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists containers.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6276,6 +6776,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "ContainerStatus" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the status of a container.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6304,6 +6808,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "UpdateContainerResources" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes the limits of a running container.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6334,6 +6842,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "ReopenContainerLog" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Opens the log file anew, after it was moved away.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6362,6 +6874,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "ExecSync" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Runs a command in a container and answers with its output.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6392,6 +6908,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "Exec" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a stream for running a command.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6421,6 +6941,10 @@ extension CRIRuntimeService.ClientProtocol {
 
     /// Call the "Attach" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a stream to a running container.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6449,6 +6973,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "PortForward" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a stream to ports of a sandbox.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6735,6 +7263,10 @@ extension CRIRuntimeService.ClientProtocol {
     }
 
     /// Call the "GetContainerEvents" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells what happens to containers.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -7070,6 +7602,10 @@ extension CRIImageService {
 
         /// Handle the "PullImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Pulls an image.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIPullImageRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -7084,6 +7620,10 @@ extension CRIImageService {
 
         /// Handle the "RemoveImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes an image. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIRemoveImageRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -7097,6 +7637,10 @@ extension CRIImageService {
         ) async throws -> GRPCCore.StreamingServerResponse<CRIRemoveImageResponse>
 
         /// Handle the "ImageFsInfo" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the figures of the file systems of images.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CRIImageFsInfoRequest` messages.
@@ -7163,6 +7707,10 @@ extension CRIImageService {
 
         /// Handle the "PullImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Pulls an image.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPullImageRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -7177,6 +7725,10 @@ extension CRIImageService {
 
         /// Handle the "RemoveImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes an image. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemoveImageRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -7190,6 +7742,10 @@ extension CRIImageService {
         ) async throws -> GRPCCore.ServerResponse<CRIRemoveImageResponse>
 
         /// Handle the "ImageFsInfo" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the figures of the file systems of images.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIImageFsInfoRequest` message.
@@ -7255,6 +7811,10 @@ extension CRIImageService {
 
         /// Handle the "PullImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Pulls an image.
+        ///
         /// - Parameters:
         ///   - request: A `CRIPullImageRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -7269,6 +7829,10 @@ extension CRIImageService {
 
         /// Handle the "RemoveImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes an image. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A `CRIRemoveImageRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -7282,6 +7846,10 @@ extension CRIImageService {
         ) async throws -> CRIRemoveImageResponse
 
         /// Handle the "ImageFsInfo" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the figures of the file systems of images.
         ///
         /// - Parameters:
         ///   - request: A `CRIImageFsInfoRequest` message.
@@ -7594,6 +8162,10 @@ extension CRIImageService {
 
         /// Call the "PullImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Pulls an image.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPullImageRequest` message.
         ///   - serializer: A serializer for `CRIPullImageRequest` messages.
@@ -7613,6 +8185,10 @@ extension CRIImageService {
 
         /// Call the "RemoveImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes an image. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemoveImageRequest` message.
         ///   - serializer: A serializer for `CRIRemoveImageRequest` messages.
@@ -7631,6 +8207,10 @@ extension CRIImageService {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "ImageFsInfo" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the figures of the file systems of images.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIImageFsInfoRequest` message.
@@ -7756,6 +8336,10 @@ extension CRIImageService {
 
         /// Call the "PullImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Pulls an image.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIPullImageRequest` message.
         ///   - serializer: A serializer for `CRIPullImageRequest` messages.
@@ -7786,6 +8370,10 @@ extension CRIImageService {
 
         /// Call the "RemoveImage" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes an image. Doing it again is fine.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIRemoveImageRequest` message.
         ///   - serializer: A serializer for `CRIRemoveImageRequest` messages.
@@ -7815,6 +8403,10 @@ extension CRIImageService {
         }
 
         /// Call the "ImageFsInfo" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the figures of the file systems of images.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CRIImageFsInfoRequest` message.
@@ -7924,6 +8516,10 @@ extension CRIImageService.ClientProtocol {
 
     /// Call the "PullImage" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Pulls an image.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIPullImageRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -7949,6 +8545,10 @@ extension CRIImageService.ClientProtocol {
 
     /// Call the "RemoveImage" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes an image. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIRemoveImageRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -7973,6 +8573,10 @@ extension CRIImageService.ClientProtocol {
     }
 
     /// Call the "ImageFsInfo" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the figures of the file systems of images.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CRIImageFsInfoRequest` message.
@@ -8088,6 +8692,10 @@ extension CRIImageService.ClientProtocol {
 
     /// Call the "PullImage" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Pulls an image.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -8117,6 +8725,10 @@ extension CRIImageService.ClientProtocol {
 
     /// Call the "RemoveImage" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes an image. Doing it again is fine.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -8145,6 +8757,10 @@ extension CRIImageService.ClientProtocol {
     }
 
     /// Call the "ImageFsInfo" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the figures of the file systems of images.
     ///
     /// - Parameters:
     ///   - message: request message to send.

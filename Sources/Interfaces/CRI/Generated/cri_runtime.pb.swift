@@ -662,6 +662,7 @@ public nonisolated struct CRIVersionRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Version.
   public var version: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -674,12 +675,16 @@ public nonisolated struct CRIVersionResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Version.
   public var version: String = String()
 
+  /// Name of the runtime.
   public var runtimeName: String = String()
 
+  /// Version of the runtime.
   public var runtimeVersion: String = String()
 
+  /// Version of the interface that the runtime speaks.
   public var runtimeApiVersion: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -692,10 +697,13 @@ public nonisolated struct CRIDNSConfig: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses of DNS servers.
   public var servers: [String] = []
 
+  /// Domains to search names in.
   public var searches: [String] = []
 
+  /// Further settings, as name and value.
   public var options: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -708,12 +716,16 @@ public nonisolated struct CRIPortMapping: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// TCP, UDP or SCTP.
   public var `protocol`: CRIProtocol = .tcp
 
+  /// Port that the container listens on.
   public var containerPort: Int32 = 0
 
+  /// Port of the node that leads to the container.
   public var hostPort: Int32 = 0
 
+  /// Address of the node.
   public var hostIp: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -726,22 +738,31 @@ public nonisolated struct CRIMount: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path in the container.
   public var containerPath: String = String()
 
+  /// File or directory of the node.
   public var hostPath: String = String()
 
+  /// Whether only reading is allowed.
   public var readonly: Bool = false
 
+  /// Whether the files get the container's SELinux label.
   public var selinuxRelabel: Bool = false
 
+  /// Whether later mounts are seen across.
   public var propagation: CRIMountPropagation = .propagationPrivate
 
+  /// How user ids are mapped.
   public var uidMappings: [CRIIDMapping] = []
 
+  /// How group ids are mapped.
   public var gidMappings: [CRIIDMapping] = []
 
+  /// Whether mounts below are read-only too.
   public var recursiveReadOnly: Bool = false
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_image ?? CRIImageSpec()}
     set {_image = newValue}
@@ -751,6 +772,7 @@ public nonisolated struct CRIMount: Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {self._image = nil}
 
+  /// Path inside the image.
   public var imageSubPath: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -765,10 +787,13 @@ public nonisolated struct CRIIDMapping: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// First id on the host.
   public var hostID: UInt32 = 0
 
+  /// Identity of the container, or the first id inside.
   public var containerID: UInt32 = 0
 
+  /// How many ids.
   public var length: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -781,10 +806,13 @@ public nonisolated struct CRIUserNamespace: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Permission bits, or the way it is done.
   public var mode: CRINamespaceMode = .pod
 
+  /// Mapping of user ids.
   public var uids: [CRIIDMapping] = []
 
+  /// Mapping of group ids.
   public var gids: [CRIIDMapping] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -797,14 +825,19 @@ public nonisolated struct CRINamespaceOption: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Network namespace or network state.
   public var network: CRINamespaceMode = .pod
 
+  /// Process id or PID namespace.
   public var pid: CRINamespaceMode = .pod
 
+  /// IPC namespace.
   public var ipc: CRINamespaceMode = .pod
 
+  /// Container whose namespace is joined.
   public var targetID: String = String()
 
+  /// User namespace of the pod.
   public var usernsOptions: CRIUserNamespace {
     get {_usernsOptions ?? CRIUserNamespace()}
     set {_usernsOptions = newValue}
@@ -826,6 +859,7 @@ public nonisolated struct CRIInt64Value: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Value as text or number.
   public var value: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -838,6 +872,7 @@ public nonisolated struct CRILinuxSandboxSecurityContext: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which namespaces are shared.
   public var namespaceOptions: CRINamespaceOption {
     get {_storage._namespaceOptions ?? CRINamespaceOption()}
     set {_uniqueStorage()._namespaceOptions = newValue}
@@ -847,6 +882,7 @@ public nonisolated struct CRILinuxSandboxSecurityContext: @unchecked Sendable {
   /// Clears the value of `namespaceOptions`. Subsequent reads from it will return its default value.
   public mutating func clearNamespaceOptions() {_uniqueStorage()._namespaceOptions = nil}
 
+  /// SELinux labels.
   public var selinuxOptions: CRISELinuxOption {
     get {_storage._selinuxOptions ?? CRISELinuxOption()}
     set {_uniqueStorage()._selinuxOptions = newValue}
@@ -856,6 +892,7 @@ public nonisolated struct CRILinuxSandboxSecurityContext: @unchecked Sendable {
   /// Clears the value of `selinuxOptions`. Subsequent reads from it will return its default value.
   public mutating func clearSelinuxOptions() {_uniqueStorage()._selinuxOptions = nil}
 
+  /// User that the processes run as.
   public var runAsUser: CRIInt64Value {
     get {_storage._runAsUser ?? CRIInt64Value()}
     set {_uniqueStorage()._runAsUser = newValue}
@@ -865,6 +902,7 @@ public nonisolated struct CRILinuxSandboxSecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsUser`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsUser() {_uniqueStorage()._runAsUser = nil}
 
+  /// Group that the processes run as.
   public var runAsGroup: CRIInt64Value {
     get {_storage._runAsGroup ?? CRIInt64Value()}
     set {_uniqueStorage()._runAsGroup = newValue}
@@ -874,26 +912,31 @@ public nonisolated struct CRILinuxSandboxSecurityContext: @unchecked Sendable {
   /// Clears the value of `runAsGroup`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsGroup() {_uniqueStorage()._runAsGroup = nil}
 
+  /// Whether the root file system is read-only.
   public var readonlyRootfs: Bool {
     get {_storage._readonlyRootfs}
     set {_uniqueStorage()._readonlyRootfs = newValue}
   }
 
+  /// Further groups of the processes.
   public var supplementalGroups: [Int64] {
     get {_storage._supplementalGroups}
     set {_uniqueStorage()._supplementalGroups = newValue}
   }
 
+  /// How the groups of the image and of the pod are combined.
   public var supplementalGroupsPolicy: CRISupplementalGroupsPolicy {
     get {_storage._supplementalGroupsPolicy}
     set {_uniqueStorage()._supplementalGroupsPolicy = newValue}
   }
 
+  /// Whether the container may do all that root may.
   public var privileged: Bool {
     get {_storage._privileged}
     set {_uniqueStorage()._privileged = newValue}
   }
 
+  /// Which system calls are allowed.
   public var seccomp: CRISecurityProfile {
     get {_storage._seccomp ?? CRISecurityProfile()}
     set {_uniqueStorage()._seccomp = newValue}
@@ -903,6 +946,7 @@ public nonisolated struct CRILinuxSandboxSecurityContext: @unchecked Sendable {
   /// Clears the value of `seccomp`. Subsequent reads from it will return its default value.
   public mutating func clearSeccomp() {_uniqueStorage()._seccomp = nil}
 
+  /// AppArmor profile.
   public var apparmor: CRISecurityProfile {
     get {_storage._apparmor ?? CRISecurityProfile()}
     set {_uniqueStorage()._apparmor = newValue}
@@ -912,6 +956,8 @@ public nonisolated struct CRILinuxSandboxSecurityContext: @unchecked Sendable {
   /// Clears the value of `apparmor`. Subsequent reads from it will return its default value.
   public mutating func clearApparmor() {_uniqueStorage()._apparmor = nil}
 
+  /// Former way to name the seccomp profile.
+  ///
   /// NOTE: This field was marked as deprecated in the .proto file.
   public var seccompProfilePath: String {
     get {_storage._seccompProfilePath}
@@ -930,8 +976,10 @@ public nonisolated struct CRISecurityProfile: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which profile: the runtime's, none, or one of the node.
   public var profileType: CRISecurityProfile.ProfileType = .runtimeDefault
 
+  /// Path or name of a profile of the node.
   public var localhostRef: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -982,11 +1030,13 @@ public nonisolated struct CRILinuxPodSandboxConfig: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Control group that the pod's groups stand below.
   public var cgroupParent: String {
     get {_storage._cgroupParent}
     set {_uniqueStorage()._cgroupParent = newValue}
   }
 
+  /// Rights and identity of the processes.
   public var securityContext: CRILinuxSandboxSecurityContext {
     get {_storage._securityContext ?? CRILinuxSandboxSecurityContext()}
     set {_uniqueStorage()._securityContext = newValue}
@@ -996,11 +1046,13 @@ public nonisolated struct CRILinuxPodSandboxConfig: @unchecked Sendable {
   /// Clears the value of `securityContext`. Subsequent reads from it will return its default value.
   public mutating func clearSecurityContext() {_uniqueStorage()._securityContext = nil}
 
+  /// Kernel settings of the pod's namespaces.
   public var sysctls: Dictionary<String,String> {
     get {_storage._sysctls}
     set {_uniqueStorage()._sysctls = newValue}
   }
 
+  /// Resources that the sandbox itself needs.
   public var overhead: CRILinuxContainerResources {
     get {_storage._overhead ?? CRILinuxContainerResources()}
     set {_uniqueStorage()._overhead = newValue}
@@ -1010,6 +1062,7 @@ public nonisolated struct CRILinuxPodSandboxConfig: @unchecked Sendable {
   /// Clears the value of `overhead`. Subsequent reads from it will return its default value.
   public mutating func clearOverhead() {_uniqueStorage()._overhead = nil}
 
+  /// Resources that are asked for or concerned.
   public var resources: CRILinuxContainerResources {
     get {_storage._resources ?? CRILinuxContainerResources()}
     set {_uniqueStorage()._resources = newValue}
@@ -1031,12 +1084,16 @@ public nonisolated struct CRIPodSandboxMetadata: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Identity of the object over time and space.
   public var uid: String = String()
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String = String()
 
+  /// How often it was made before.
   public var attempt: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1049,6 +1106,7 @@ public nonisolated struct CRIPodSandboxConfig: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIPodSandboxMetadata {
     get {_storage._metadata ?? CRIPodSandboxMetadata()}
     set {_uniqueStorage()._metadata = newValue}
@@ -1058,16 +1116,19 @@ public nonisolated struct CRIPodSandboxConfig: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// Host name.
   public var hostname: String {
     get {_storage._hostname}
     set {_uniqueStorage()._hostname = newValue}
   }
 
+  /// Folder of the pod's container logs.
   public var logDirectory: String {
     get {_storage._logDirectory}
     set {_uniqueStorage()._logDirectory = newValue}
   }
 
+  /// DNS settings beside those of the policy.
   public var dnsConfig: CRIDNSConfig {
     get {_storage._dnsConfig ?? CRIDNSConfig()}
     set {_uniqueStorage()._dnsConfig = newValue}
@@ -1077,21 +1138,25 @@ public nonisolated struct CRIPodSandboxConfig: @unchecked Sendable {
   /// Clears the value of `dnsConfig`. Subsequent reads from it will return its default value.
   public mutating func clearDnsConfig() {_uniqueStorage()._dnsConfig = nil}
 
+  /// Ports of the node that lead to the pod.
   public var portMappings: [CRIPortMapping] {
     get {_storage._portMappings}
     set {_uniqueStorage()._portMappings = newValue}
   }
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> {
     get {_storage._labels}
     set {_uniqueStorage()._labels = newValue}
   }
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> {
     get {_storage._annotations}
     set {_uniqueStorage()._annotations = newValue}
   }
 
+  /// What only Linux has.
   public var linux: CRILinuxPodSandboxConfig {
     get {_storage._linux ?? CRILinuxPodSandboxConfig()}
     set {_uniqueStorage()._linux = newValue}
@@ -1101,6 +1166,7 @@ public nonisolated struct CRIPodSandboxConfig: @unchecked Sendable {
   /// Clears the value of `linux`. Subsequent reads from it will return its default value.
   public mutating func clearLinux() {_uniqueStorage()._linux = nil}
 
+  /// What only Windows has.
   public var windows: CRIWindowsPodSandboxConfig {
     get {_storage._windows ?? CRIWindowsPodSandboxConfig()}
     set {_uniqueStorage()._windows = newValue}
@@ -1122,6 +1188,7 @@ public nonisolated struct CRIRunPodSandboxRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Configuration and its state.
   public var config: CRIPodSandboxConfig {
     get {_config ?? CRIPodSandboxConfig()}
     set {_config = newValue}
@@ -1131,6 +1198,7 @@ public nonisolated struct CRIRunPodSandboxRequest: Sendable {
   /// Clears the value of `config`. Subsequent reads from it will return its default value.
   public mutating func clearConfig() {self._config = nil}
 
+  /// Name of the runtime handler.
   public var runtimeHandler: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1145,6 +1213,7 @@ public nonisolated struct CRIRunPodSandboxResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1157,6 +1226,7 @@ public nonisolated struct CRIStopPodSandboxRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1179,6 +1249,7 @@ public nonisolated struct CRIRemovePodSandboxRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1201,8 +1272,10 @@ public nonisolated struct CRIPodSandboxStatusRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
+  /// Whether further facts are wanted.
   public var verbose: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1215,6 +1288,7 @@ public nonisolated struct CRIPodIP: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1227,8 +1301,10 @@ public nonisolated struct CRIPodSandboxNetworkStatus: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// IP address.
   public var ip: String = String()
 
+  /// Further addresses of the pod.
   public var additionalIps: [CRIPodIP] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1241,6 +1317,7 @@ public nonisolated struct CRINamespace: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Further settings, as name and value.
   public var options: CRINamespaceOption {
     get {_options ?? CRINamespaceOption()}
     set {_options = newValue}
@@ -1262,6 +1339,7 @@ public nonisolated struct CRILinuxPodSandboxStatus: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Namespaces that are meant.
   public var namespaces: CRINamespace {
     get {_namespaces ?? CRINamespace()}
     set {_namespaces = newValue}
@@ -1283,11 +1361,13 @@ public nonisolated struct CRIPodSandboxStatus: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String {
     get {_storage._id}
     set {_uniqueStorage()._id = newValue}
   }
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIPodSandboxMetadata {
     get {_storage._metadata ?? CRIPodSandboxMetadata()}
     set {_uniqueStorage()._metadata = newValue}
@@ -1297,16 +1377,19 @@ public nonisolated struct CRIPodSandboxStatus: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// State now.
   public var state: CRIPodSandboxState {
     get {_storage._state}
     set {_uniqueStorage()._state = newValue}
   }
 
+  /// When it was made, in nanoseconds since 1970.
   public var createdAt: Int64 {
     get {_storage._createdAt}
     set {_uniqueStorage()._createdAt = newValue}
   }
 
+  /// Network namespace or network state.
   public var network: CRIPodSandboxNetworkStatus {
     get {_storage._network ?? CRIPodSandboxNetworkStatus()}
     set {_uniqueStorage()._network = newValue}
@@ -1316,6 +1399,7 @@ public nonisolated struct CRIPodSandboxStatus: @unchecked Sendable {
   /// Clears the value of `network`. Subsequent reads from it will return its default value.
   public mutating func clearNetwork() {_uniqueStorage()._network = nil}
 
+  /// What only Linux has.
   public var linux: CRILinuxPodSandboxStatus {
     get {_storage._linux ?? CRILinuxPodSandboxStatus()}
     set {_uniqueStorage()._linux = newValue}
@@ -1325,16 +1409,19 @@ public nonisolated struct CRIPodSandboxStatus: @unchecked Sendable {
   /// Clears the value of `linux`. Subsequent reads from it will return its default value.
   public mutating func clearLinux() {_uniqueStorage()._linux = nil}
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> {
     get {_storage._labels}
     set {_uniqueStorage()._labels = newValue}
   }
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> {
     get {_storage._annotations}
     set {_uniqueStorage()._annotations = newValue}
   }
 
+  /// Name of the runtime handler.
   public var runtimeHandler: String {
     get {_storage._runtimeHandler}
     set {_uniqueStorage()._runtimeHandler = newValue}
@@ -1352,6 +1439,7 @@ public nonisolated struct CRIPodSandboxStatusResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: CRIPodSandboxStatus {
     get {_status ?? CRIPodSandboxStatus()}
     set {_status = newValue}
@@ -1361,10 +1449,13 @@ public nonisolated struct CRIPodSandboxStatusResponse: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// Further facts, as JSON by name.
   public var info: Dictionary<String,String> = [:]
 
+  /// Status of each container.
   public var containersStatuses: [CRIContainerStatus] = []
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1379,6 +1470,7 @@ public nonisolated struct CRIPodSandboxStateValue: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// State now.
   public var state: CRIPodSandboxState = .sandboxReady
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1391,8 +1483,10 @@ public nonisolated struct CRIPodSandboxFilter: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// State now.
   public var state: CRIPodSandboxStateValue {
     get {_state ?? CRIPodSandboxStateValue()}
     set {_state = newValue}
@@ -1402,6 +1496,7 @@ public nonisolated struct CRIPodSandboxFilter: Sendable {
   /// Clears the value of `state`. Subsequent reads from it will return its default value.
   public mutating func clearState() {self._state = nil}
 
+  /// Selects objects by their labels.
   public var labelSelector: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1416,6 +1511,7 @@ public nonisolated struct CRIListPodSandboxRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIPodSandboxFilter {
     get {_filter ?? CRIPodSandboxFilter()}
     set {_filter = newValue}
@@ -1437,8 +1533,10 @@ public nonisolated struct CRIPodSandbox: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIPodSandboxMetadata {
     get {_metadata ?? CRIPodSandboxMetadata()}
     set {_metadata = newValue}
@@ -1448,14 +1546,19 @@ public nonisolated struct CRIPodSandbox: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// State now.
   public var state: CRIPodSandboxState = .sandboxReady
 
+  /// When it was made, in nanoseconds since 1970.
   public var createdAt: Int64 = 0
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> = [:]
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> = [:]
 
+  /// Name of the runtime handler.
   public var runtimeHandler: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1470,6 +1573,7 @@ public nonisolated struct CRIListPodSandboxResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The members, in order.
   public var items: [CRIPodSandbox] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1482,6 +1586,7 @@ public nonisolated struct CRIStreamPodSandboxesRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIPodSandboxFilter {
     get {_filter ?? CRIPodSandboxFilter()}
     set {_filter = newValue}
@@ -1503,6 +1608,7 @@ public nonisolated struct CRIStreamPodSandboxesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The sandboxes.
   public var podSandboxes: [CRIPodSandbox] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1515,6 +1621,7 @@ public nonisolated struct CRIPodSandboxStatsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1527,6 +1634,7 @@ public nonisolated struct CRIPodSandboxStatsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The figures.
   public var stats: CRIPodSandboxStats {
     get {_stats ?? CRIPodSandboxStats()}
     set {_stats = newValue}
@@ -1548,8 +1656,10 @@ public nonisolated struct CRIPodSandboxStatsFilter: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Selects objects by their labels.
   public var labelSelector: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1562,6 +1672,7 @@ public nonisolated struct CRIListPodSandboxStatsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIPodSandboxStatsFilter {
     get {_filter ?? CRIPodSandboxStatsFilter()}
     set {_filter = newValue}
@@ -1583,6 +1694,7 @@ public nonisolated struct CRIListPodSandboxStatsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The figures.
   public var stats: [CRIPodSandboxStats] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1595,6 +1707,7 @@ public nonisolated struct CRIStreamPodSandboxStatsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIPodSandboxStatsFilter {
     get {_filter ?? CRIPodSandboxStatsFilter()}
     set {_filter = newValue}
@@ -1616,6 +1729,7 @@ public nonisolated struct CRIStreamPodSandboxStatsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The figures of the sandboxes.
   public var podSandboxStats: [CRIPodSandboxStats] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1628,8 +1742,10 @@ public nonisolated struct CRIPodSandboxAttributes: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIPodSandboxMetadata {
     get {_metadata ?? CRIPodSandboxMetadata()}
     set {_metadata = newValue}
@@ -1639,8 +1755,10 @@ public nonisolated struct CRIPodSandboxAttributes: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> = [:]
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1655,6 +1773,7 @@ public nonisolated struct CRIPodSandboxStats: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Properties by name.
   public var attributes: CRIPodSandboxAttributes {
     get {_attributes ?? CRIPodSandboxAttributes()}
     set {_attributes = newValue}
@@ -1664,6 +1783,7 @@ public nonisolated struct CRIPodSandboxStats: Sendable {
   /// Clears the value of `attributes`. Subsequent reads from it will return its default value.
   public mutating func clearAttributes() {self._attributes = nil}
 
+  /// What only Linux has.
   public var linux: CRILinuxPodSandboxStats {
     get {_linux ?? CRILinuxPodSandboxStats()}
     set {_linux = newValue}
@@ -1673,6 +1793,7 @@ public nonisolated struct CRIPodSandboxStats: Sendable {
   /// Clears the value of `linux`. Subsequent reads from it will return its default value.
   public mutating func clearLinux() {self._linux = nil}
 
+  /// What only Windows has.
   public var windows: CRIWindowsPodSandboxStats {
     get {_windows ?? CRIWindowsPodSandboxStats()}
     set {_windows = newValue}
@@ -1696,6 +1817,7 @@ public nonisolated struct CRILinuxPodSandboxStats: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Use of processors.
   public var cpu: CRICpuUsage {
     get {_storage._cpu ?? CRICpuUsage()}
     set {_uniqueStorage()._cpu = newValue}
@@ -1705,6 +1827,7 @@ public nonisolated struct CRILinuxPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `cpu`. Subsequent reads from it will return its default value.
   public mutating func clearCpu() {_uniqueStorage()._cpu = nil}
 
+  /// Use of memory.
   public var memory: CRIMemoryUsage {
     get {_storage._memory ?? CRIMemoryUsage()}
     set {_uniqueStorage()._memory = newValue}
@@ -1714,6 +1837,7 @@ public nonisolated struct CRILinuxPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `memory`. Subsequent reads from it will return its default value.
   public mutating func clearMemory() {_uniqueStorage()._memory = nil}
 
+  /// Network namespace or network state.
   public var network: CRINetworkUsage {
     get {_storage._network ?? CRINetworkUsage()}
     set {_uniqueStorage()._network = newValue}
@@ -1723,6 +1847,7 @@ public nonisolated struct CRILinuxPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `network`. Subsequent reads from it will return its default value.
   public mutating func clearNetwork() {_uniqueStorage()._network = nil}
 
+  /// Use of processes.
   public var process: CRIProcessUsage {
     get {_storage._process ?? CRIProcessUsage()}
     set {_uniqueStorage()._process = newValue}
@@ -1732,11 +1857,13 @@ public nonisolated struct CRILinuxPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `process`. Subsequent reads from it will return its default value.
   public mutating func clearProcess() {_uniqueStorage()._process = nil}
 
+  /// The containers, by name.
   public var containers: [CRIContainerStats] {
     get {_storage._containers}
     set {_uniqueStorage()._containers = newValue}
   }
 
+  /// Use of disks.
   public var io: CRIIoUsage {
     get {_storage._io ?? CRIIoUsage()}
     set {_uniqueStorage()._io = newValue}
@@ -1758,6 +1885,7 @@ public nonisolated struct CRIWindowsPodSandboxStats: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Use of processors.
   public var cpu: CRIWindowsCpuUsage {
     get {_storage._cpu ?? CRIWindowsCpuUsage()}
     set {_uniqueStorage()._cpu = newValue}
@@ -1767,6 +1895,7 @@ public nonisolated struct CRIWindowsPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `cpu`. Subsequent reads from it will return its default value.
   public mutating func clearCpu() {_uniqueStorage()._cpu = nil}
 
+  /// Use of memory.
   public var memory: CRIWindowsMemoryUsage {
     get {_storage._memory ?? CRIWindowsMemoryUsage()}
     set {_uniqueStorage()._memory = newValue}
@@ -1776,6 +1905,7 @@ public nonisolated struct CRIWindowsPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `memory`. Subsequent reads from it will return its default value.
   public mutating func clearMemory() {_uniqueStorage()._memory = nil}
 
+  /// Network namespace or network state.
   public var network: CRIWindowsNetworkUsage {
     get {_storage._network ?? CRIWindowsNetworkUsage()}
     set {_uniqueStorage()._network = newValue}
@@ -1785,6 +1915,7 @@ public nonisolated struct CRIWindowsPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `network`. Subsequent reads from it will return its default value.
   public mutating func clearNetwork() {_uniqueStorage()._network = nil}
 
+  /// Use of processes.
   public var process: CRIWindowsProcessUsage {
     get {_storage._process ?? CRIWindowsProcessUsage()}
     set {_uniqueStorage()._process = newValue}
@@ -1794,6 +1925,7 @@ public nonisolated struct CRIWindowsPodSandboxStats: @unchecked Sendable {
   /// Clears the value of `process`. Subsequent reads from it will return its default value.
   public mutating func clearProcess() {_uniqueStorage()._process = nil}
 
+  /// The containers, by name.
   public var containers: [CRIWindowsContainerStats] {
     get {_storage._containers}
     set {_uniqueStorage()._containers = newValue}
@@ -1811,8 +1943,10 @@ public nonisolated struct CRINetworkUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Figures of the first network interface.
   public var defaultInterface: CRINetworkInterfaceUsage {
     get {_defaultInterface ?? CRINetworkInterfaceUsage()}
     set {_defaultInterface = newValue}
@@ -1822,6 +1956,7 @@ public nonisolated struct CRINetworkUsage: Sendable {
   /// Clears the value of `defaultInterface`. Subsequent reads from it will return its default value.
   public mutating func clearDefaultInterface() {self._defaultInterface = nil}
 
+  /// Figures of the network interfaces.
   public var interfaces: [CRINetworkInterfaceUsage] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1836,8 +1971,10 @@ public nonisolated struct CRIWindowsNetworkUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Figures of the first network interface.
   public var defaultInterface: CRIWindowsNetworkInterfaceUsage {
     get {_defaultInterface ?? CRIWindowsNetworkInterfaceUsage()}
     set {_defaultInterface = newValue}
@@ -1847,6 +1984,7 @@ public nonisolated struct CRIWindowsNetworkUsage: Sendable {
   /// Clears the value of `defaultInterface`. Subsequent reads from it will return its default value.
   public mutating func clearDefaultInterface() {self._defaultInterface = nil}
 
+  /// Figures of the network interfaces.
   public var interfaces: [CRIWindowsNetworkInterfaceUsage] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1861,8 +1999,10 @@ public nonisolated struct CRINetworkInterfaceUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Bytes that came in.
   public var rxBytes: CRIUInt64Value {
     get {_rxBytes ?? CRIUInt64Value()}
     set {_rxBytes = newValue}
@@ -1872,6 +2012,7 @@ public nonisolated struct CRINetworkInterfaceUsage: Sendable {
   /// Clears the value of `rxBytes`. Subsequent reads from it will return its default value.
   public mutating func clearRxBytes() {self._rxBytes = nil}
 
+  /// Errors of what came in.
   public var rxErrors: CRIUInt64Value {
     get {_rxErrors ?? CRIUInt64Value()}
     set {_rxErrors = newValue}
@@ -1881,6 +2022,7 @@ public nonisolated struct CRINetworkInterfaceUsage: Sendable {
   /// Clears the value of `rxErrors`. Subsequent reads from it will return its default value.
   public mutating func clearRxErrors() {self._rxErrors = nil}
 
+  /// Bytes that went out.
   public var txBytes: CRIUInt64Value {
     get {_txBytes ?? CRIUInt64Value()}
     set {_txBytes = newValue}
@@ -1890,6 +2032,7 @@ public nonisolated struct CRINetworkInterfaceUsage: Sendable {
   /// Clears the value of `txBytes`. Subsequent reads from it will return its default value.
   public mutating func clearTxBytes() {self._txBytes = nil}
 
+  /// Errors of what went out.
   public var txErrors: CRIUInt64Value {
     get {_txErrors ?? CRIUInt64Value()}
     set {_txErrors = newValue}
@@ -1914,8 +2057,10 @@ public nonisolated struct CRIWindowsNetworkInterfaceUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Bytes that came in.
   public var rxBytes: CRIUInt64Value {
     get {_rxBytes ?? CRIUInt64Value()}
     set {_rxBytes = newValue}
@@ -1925,6 +2070,7 @@ public nonisolated struct CRIWindowsNetworkInterfaceUsage: Sendable {
   /// Clears the value of `rxBytes`. Subsequent reads from it will return its default value.
   public mutating func clearRxBytes() {self._rxBytes = nil}
 
+  /// Packets that came in and were dropped.
   public var rxPacketsDropped: CRIUInt64Value {
     get {_rxPacketsDropped ?? CRIUInt64Value()}
     set {_rxPacketsDropped = newValue}
@@ -1934,6 +2080,7 @@ public nonisolated struct CRIWindowsNetworkInterfaceUsage: Sendable {
   /// Clears the value of `rxPacketsDropped`. Subsequent reads from it will return its default value.
   public mutating func clearRxPacketsDropped() {self._rxPacketsDropped = nil}
 
+  /// Bytes that went out.
   public var txBytes: CRIUInt64Value {
     get {_txBytes ?? CRIUInt64Value()}
     set {_txBytes = newValue}
@@ -1943,6 +2090,7 @@ public nonisolated struct CRIWindowsNetworkInterfaceUsage: Sendable {
   /// Clears the value of `txBytes`. Subsequent reads from it will return its default value.
   public mutating func clearTxBytes() {self._txBytes = nil}
 
+  /// Packets that went out and were dropped.
   public var txPacketsDropped: CRIUInt64Value {
     get {_txPacketsDropped ?? CRIUInt64Value()}
     set {_txPacketsDropped = newValue}
@@ -1967,8 +2115,10 @@ public nonisolated struct CRIProcessUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Number of processes.
   public var processCount: CRIUInt64Value {
     get {_processCount ?? CRIUInt64Value()}
     set {_processCount = newValue}
@@ -1990,8 +2140,10 @@ public nonisolated struct CRIWindowsProcessUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Number of processes.
   public var processCount: CRIUInt64Value {
     get {_processCount ?? CRIUInt64Value()}
     set {_processCount = newValue}
@@ -2013,14 +2165,19 @@ public nonisolated struct CRIImageSpec: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Image to run, by name and tag or digest.
   public var image: String = String()
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> = [:]
 
+  /// The image as the user wrote it.
   public var userSpecifiedImage: String = String()
 
+  /// Name of the runtime handler.
   public var runtimeHandler: String = String()
 
+  /// The image as the runtime resolved it.
   public var imageRef: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2033,8 +2190,10 @@ public nonisolated struct CRIKeyValue: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: String = String()
 
+  /// Value as text or number.
   public var value: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2047,24 +2206,34 @@ public nonisolated struct CRILinuxContainerResources: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Length of a period of processor time, in microseconds.
   public var cpuPeriod: Int64 = 0
 
+  /// Processor time in a period, in microseconds.
   public var cpuQuota: Int64 = 0
 
+  /// Share of processor time, relative to others.
   public var cpuShares: Int64 = 0
 
+  /// The most memory, in bytes.
   public var memoryLimitInBytes: Int64 = 0
 
+  /// How readily it is killed when memory is short.
   public var oomScoreAdj: Int64 = 0
 
+  /// Processors that may be used.
   public var cpusetCpus: String = String()
 
+  /// Memory nodes that may be used.
   public var cpusetMems: String = String()
 
+  /// The most huge pages, by size.
   public var hugepageLimits: [CRIHugepageLimit] = []
 
+  /// Settings of control group v2, by file name.
   public var unified: Dictionary<String,String> = [:]
 
+  /// The most memory and swap, in bytes.
   public var memorySwapLimitInBytes: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2077,8 +2246,10 @@ public nonisolated struct CRIHugepageLimit: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Size of the pages, such as 2MB.
   public var pageSize: String = String()
 
+  /// Most items of a page.
   public var limit: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2091,12 +2262,16 @@ public nonisolated struct CRISELinuxOption: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// User that acts or is meant.
   public var user: String = String()
 
+  /// SELinux role, or role that is granted.
   public var role: String = String()
 
+  /// Which kind it is; the known values are listed.
   public var type: String = String()
 
+  /// SELinux level, or how strict.
   public var level: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2109,10 +2284,13 @@ public nonisolated struct CRICapability: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Capabilities that are added.
   public var addCapabilities: [String] = []
 
+  /// Capabilities that are dropped.
   public var dropCapabilities: [String] = []
 
+  /// Ambient capabilities that are added.
   public var addAmbientCapabilities: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2125,6 +2303,7 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rights beyond those of an ordinary process.
   public var capabilities: CRICapability {
     get {_storage._capabilities ?? CRICapability()}
     set {_uniqueStorage()._capabilities = newValue}
@@ -2134,11 +2313,13 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   /// Clears the value of `capabilities`. Subsequent reads from it will return its default value.
   public mutating func clearCapabilities() {_uniqueStorage()._capabilities = nil}
 
+  /// Whether the container may do all that root may.
   public var privileged: Bool {
     get {_storage._privileged}
     set {_uniqueStorage()._privileged = newValue}
   }
 
+  /// Which namespaces are shared.
   public var namespaceOptions: CRINamespaceOption {
     get {_storage._namespaceOptions ?? CRINamespaceOption()}
     set {_uniqueStorage()._namespaceOptions = newValue}
@@ -2148,6 +2329,7 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   /// Clears the value of `namespaceOptions`. Subsequent reads from it will return its default value.
   public mutating func clearNamespaceOptions() {_uniqueStorage()._namespaceOptions = nil}
 
+  /// SELinux labels.
   public var selinuxOptions: CRISELinuxOption {
     get {_storage._selinuxOptions ?? CRISELinuxOption()}
     set {_uniqueStorage()._selinuxOptions = newValue}
@@ -2157,6 +2339,7 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   /// Clears the value of `selinuxOptions`. Subsequent reads from it will return its default value.
   public mutating func clearSelinuxOptions() {_uniqueStorage()._selinuxOptions = nil}
 
+  /// User that the processes run as.
   public var runAsUser: CRIInt64Value {
     get {_storage._runAsUser ?? CRIInt64Value()}
     set {_uniqueStorage()._runAsUser = newValue}
@@ -2166,6 +2349,7 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   /// Clears the value of `runAsUser`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsUser() {_uniqueStorage()._runAsUser = nil}
 
+  /// Group that the processes run as.
   public var runAsGroup: CRIInt64Value {
     get {_storage._runAsGroup ?? CRIInt64Value()}
     set {_uniqueStorage()._runAsGroup = newValue}
@@ -2175,41 +2359,49 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   /// Clears the value of `runAsGroup`. Subsequent reads from it will return its default value.
   public mutating func clearRunAsGroup() {_uniqueStorage()._runAsGroup = nil}
 
+  /// User by name.
   public var runAsUsername: String {
     get {_storage._runAsUsername}
     set {_uniqueStorage()._runAsUsername = newValue}
   }
 
+  /// Whether the root file system is read-only.
   public var readonlyRootfs: Bool {
     get {_storage._readonlyRootfs}
     set {_uniqueStorage()._readonlyRootfs = newValue}
   }
 
+  /// Further groups of the processes.
   public var supplementalGroups: [Int64] {
     get {_storage._supplementalGroups}
     set {_uniqueStorage()._supplementalGroups = newValue}
   }
 
+  /// How the groups of the image and of the pod are combined.
   public var supplementalGroupsPolicy: CRISupplementalGroupsPolicy {
     get {_storage._supplementalGroupsPolicy}
     set {_uniqueStorage()._supplementalGroupsPolicy = newValue}
   }
 
+  /// Whether a process may not get more rights than its parent.
   public var noNewPrivs: Bool {
     get {_storage._noNewPrivs}
     set {_uniqueStorage()._noNewPrivs = newValue}
   }
 
+  /// Paths that are hidden.
   public var maskedPaths: [String] {
     get {_storage._maskedPaths}
     set {_uniqueStorage()._maskedPaths = newValue}
   }
 
+  /// Paths that are read-only.
   public var readonlyPaths: [String] {
     get {_storage._readonlyPaths}
     set {_uniqueStorage()._readonlyPaths = newValue}
   }
 
+  /// Which system calls are allowed.
   public var seccomp: CRISecurityProfile {
     get {_storage._seccomp ?? CRISecurityProfile()}
     set {_uniqueStorage()._seccomp = newValue}
@@ -2219,6 +2411,7 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   /// Clears the value of `seccomp`. Subsequent reads from it will return its default value.
   public mutating func clearSeccomp() {_uniqueStorage()._seccomp = nil}
 
+  /// AppArmor profile.
   public var apparmor: CRISecurityProfile {
     get {_storage._apparmor ?? CRISecurityProfile()}
     set {_uniqueStorage()._apparmor = newValue}
@@ -2228,12 +2421,16 @@ public nonisolated struct CRILinuxContainerSecurityContext: @unchecked Sendable 
   /// Clears the value of `apparmor`. Subsequent reads from it will return its default value.
   public mutating func clearApparmor() {_uniqueStorage()._apparmor = nil}
 
+  /// Former way to name the AppArmor profile.
+  ///
   /// NOTE: This field was marked as deprecated in the .proto file.
   public var apparmorProfile: String {
     get {_storage._apparmorProfile}
     set {_uniqueStorage()._apparmorProfile = newValue}
   }
 
+  /// Former way to name the seccomp profile.
+  ///
   /// NOTE: This field was marked as deprecated in the .proto file.
   public var seccompProfilePath: String {
     get {_storage._seccompProfilePath}
@@ -2252,6 +2449,7 @@ public nonisolated struct CRILinuxContainerConfig: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Resources that are asked for or concerned.
   public var resources: CRILinuxContainerResources {
     get {_resources ?? CRILinuxContainerResources()}
     set {_resources = newValue}
@@ -2261,6 +2459,7 @@ public nonisolated struct CRILinuxContainerConfig: Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {self._resources = nil}
 
+  /// Rights and identity of the processes.
   public var securityContext: CRILinuxContainerSecurityContext {
     get {_securityContext ?? CRILinuxContainerSecurityContext()}
     set {_securityContext = newValue}
@@ -2283,10 +2482,13 @@ public nonisolated struct CRILinuxContainerUser: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the object over time and space.
   public var uid: Int64 = 0
 
+  /// Group of the processes.
   public var gid: Int64 = 0
 
+  /// Further groups of the processes.
   public var supplementalGroups: [Int64] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2299,6 +2501,7 @@ public nonisolated struct CRIWindowsNamespaceOption: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Network namespace or network state.
   public var network: CRINamespaceMode = .pod
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2311,12 +2514,16 @@ public nonisolated struct CRIWindowsSandboxSecurityContext: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// User by name.
   public var runAsUsername: String = String()
 
+  /// Credential specification of Windows.
   public var credentialSpec: String = String()
 
+  /// Whether the container is a process of the host.
   public var hostProcess: Bool = false
 
+  /// Which namespaces are shared.
   public var namespaceOptions: CRIWindowsNamespaceOption {
     get {_namespaceOptions ?? CRIWindowsNamespaceOption()}
     set {_namespaceOptions = newValue}
@@ -2338,6 +2545,7 @@ public nonisolated struct CRIWindowsPodSandboxConfig: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rights and identity of the processes.
   public var securityContext: CRIWindowsSandboxSecurityContext {
     get {_securityContext ?? CRIWindowsSandboxSecurityContext()}
     set {_securityContext = newValue}
@@ -2359,10 +2567,13 @@ public nonisolated struct CRIWindowsContainerSecurityContext: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// User by name.
   public var runAsUsername: String = String()
 
+  /// Credential specification of Windows.
   public var credentialSpec: String = String()
 
+  /// Whether the container is a process of the host.
   public var hostProcess: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2375,6 +2586,7 @@ public nonisolated struct CRIWindowsContainerConfig: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Resources that are asked for or concerned.
   public var resources: CRIWindowsContainerResources {
     get {_resources ?? CRIWindowsContainerResources()}
     set {_resources = newValue}
@@ -2384,6 +2596,7 @@ public nonisolated struct CRIWindowsContainerConfig: Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {self._resources = nil}
 
+  /// Rights and identity of the processes.
   public var securityContext: CRIWindowsContainerSecurityContext {
     get {_securityContext ?? CRIWindowsContainerSecurityContext()}
     set {_securityContext = newValue}
@@ -2406,16 +2619,22 @@ public nonisolated struct CRIWindowsContainerResources: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Share of processor time, relative to others.
   public var cpuShares: Int64 = 0
 
+  /// Number of processors.
   public var cpuCount: Int64 = 0
 
+  /// Share of processor time, in hundredths of a percent.
   public var cpuMaximum: Int64 = 0
 
+  /// The most memory, in bytes.
   public var memoryLimitInBytes: Int64 = 0
 
+  /// Size of the root file system.
   public var rootfsSizeInBytes: Int64 = 0
 
+  /// Processors to run on.
   public var affinityCpus: [CRIWindowsCpuGroupAffinity] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2428,8 +2647,10 @@ public nonisolated struct CRIWindowsCpuGroupAffinity: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Mask of processors.
   public var cpuMask: UInt64 = 0
 
+  /// Group of processors.
   public var cpuGroup: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2442,8 +2663,10 @@ public nonisolated struct CRIContainerMetadata: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// How often it was made before.
   public var attempt: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2456,10 +2679,13 @@ public nonisolated struct CRIDevice: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path in the container.
   public var containerPath: String = String()
 
+  /// File or directory of the node.
   public var hostPath: String = String()
 
+  /// Rights to the device: r, w and m.
   public var permissions: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2472,6 +2698,7 @@ public nonisolated struct CRICDIDevice: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2484,6 +2711,7 @@ public nonisolated struct CRIContainerConfig: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIContainerMetadata {
     get {_storage._metadata ?? CRIContainerMetadata()}
     set {_uniqueStorage()._metadata = newValue}
@@ -2493,6 +2721,7 @@ public nonisolated struct CRIContainerConfig: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_storage._image ?? CRIImageSpec()}
     set {_uniqueStorage()._image = newValue}
@@ -2502,66 +2731,79 @@ public nonisolated struct CRIContainerConfig: @unchecked Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {_uniqueStorage()._image = nil}
 
+  /// Program to run in place of the image's entry point.
   public var command: [String] {
     get {_storage._command}
     set {_uniqueStorage()._command = newValue}
   }
 
+  /// Arguments in place of the image's.
   public var args: [String] {
     get {_storage._args}
     set {_uniqueStorage()._args = newValue}
   }
 
+  /// Working directory in place of the image's.
   public var workingDir: String {
     get {_storage._workingDir}
     set {_uniqueStorage()._workingDir = newValue}
   }
 
+  /// Environment variables.
   public var envs: [CRIKeyValue] {
     get {_storage._envs}
     set {_uniqueStorage()._envs = newValue}
   }
 
+  /// What is mounted into the container.
   public var mounts: [CRIMount] {
     get {_storage._mounts}
     set {_uniqueStorage()._mounts = newValue}
   }
 
+  /// The devices.
   public var devices: [CRIDevice] {
     get {_storage._devices}
     set {_uniqueStorage()._devices = newValue}
   }
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> {
     get {_storage._labels}
     set {_uniqueStorage()._labels = newValue}
   }
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> {
     get {_storage._annotations}
     set {_uniqueStorage()._annotations = newValue}
   }
 
+  /// Path of the log, below the pod's log folder.
   public var logPath: String {
     get {_storage._logPath}
     set {_uniqueStorage()._logPath = newValue}
   }
 
+  /// Whether standard input is open.
   public var stdin: Bool {
     get {_storage._stdin}
     set {_uniqueStorage()._stdin = newValue}
   }
 
+  /// Whether standard input closes with the first client that leaves.
   public var stdinOnce: Bool {
     get {_storage._stdinOnce}
     set {_uniqueStorage()._stdinOnce = newValue}
   }
 
+  /// Whether the process has a terminal.
   public var tty: Bool {
     get {_storage._tty}
     set {_uniqueStorage()._tty = newValue}
   }
 
+  /// What only Linux has.
   public var linux: CRILinuxContainerConfig {
     get {_storage._linux ?? CRILinuxContainerConfig()}
     set {_uniqueStorage()._linux = newValue}
@@ -2571,6 +2813,7 @@ public nonisolated struct CRIContainerConfig: @unchecked Sendable {
   /// Clears the value of `linux`. Subsequent reads from it will return its default value.
   public mutating func clearLinux() {_uniqueStorage()._linux = nil}
 
+  /// What only Windows has.
   public var windows: CRIWindowsContainerConfig {
     get {_storage._windows ?? CRIWindowsContainerConfig()}
     set {_uniqueStorage()._windows = newValue}
@@ -2580,11 +2823,13 @@ public nonisolated struct CRIContainerConfig: @unchecked Sendable {
   /// Clears the value of `windows`. Subsequent reads from it will return its default value.
   public mutating func clearWindows() {_uniqueStorage()._windows = nil}
 
+  /// Devices by their CDI names.
   public var cdiDevices: [CRICDIDevice] {
     get {_storage._cdiDevices}
     set {_uniqueStorage()._cdiDevices = newValue}
   }
 
+  /// Signal with which it is asked to end.
   public var stopSignal: CRISignal {
     get {_storage._stopSignal}
     set {_uniqueStorage()._stopSignal = newValue}
@@ -2602,8 +2847,10 @@ public nonisolated struct CRICreateContainerRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
+  /// Configuration and its state.
   public var config: CRIContainerConfig {
     get {_config ?? CRIContainerConfig()}
     set {_config = newValue}
@@ -2613,6 +2860,7 @@ public nonisolated struct CRICreateContainerRequest: Sendable {
   /// Clears the value of `config`. Subsequent reads from it will return its default value.
   public mutating func clearConfig() {self._config = nil}
 
+  /// Configuration of the sandbox.
   public var sandboxConfig: CRIPodSandboxConfig {
     get {_sandboxConfig ?? CRIPodSandboxConfig()}
     set {_sandboxConfig = newValue}
@@ -2635,6 +2883,7 @@ public nonisolated struct CRICreateContainerResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2647,6 +2896,7 @@ public nonisolated struct CRIStartContainerRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2669,8 +2919,10 @@ public nonisolated struct CRIStopContainerRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// Time limit in seconds.
   public var timeout: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2693,6 +2945,7 @@ public nonisolated struct CRIRemoveContainerRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2715,6 +2968,7 @@ public nonisolated struct CRIContainerStateValue: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// State now.
   public var state: CRIContainerState = .containerCreated
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2727,8 +2981,10 @@ public nonisolated struct CRIContainerFilter: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// State now.
   public var state: CRIContainerStateValue {
     get {_state ?? CRIContainerStateValue()}
     set {_state = newValue}
@@ -2738,8 +2994,10 @@ public nonisolated struct CRIContainerFilter: Sendable {
   /// Clears the value of `state`. Subsequent reads from it will return its default value.
   public mutating func clearState() {self._state = nil}
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
+  /// Selects objects by their labels.
   public var labelSelector: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2754,6 +3012,7 @@ public nonisolated struct CRIListContainersRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIContainerFilter {
     get {_filter ?? CRIContainerFilter()}
     set {_filter = newValue}
@@ -2775,10 +3034,13 @@ public nonisolated struct CRIContainer: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIContainerMetadata {
     get {_metadata ?? CRIContainerMetadata()}
     set {_metadata = newValue}
@@ -2788,6 +3050,7 @@ public nonisolated struct CRIContainer: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_image ?? CRIImageSpec()}
     set {_image = newValue}
@@ -2797,16 +3060,22 @@ public nonisolated struct CRIContainer: Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {self._image = nil}
 
+  /// The image as the runtime resolved it.
   public var imageRef: String = String()
 
+  /// State now.
   public var state: CRIContainerState = .containerCreated
 
+  /// When it was made, in nanoseconds since 1970.
   public var createdAt: Int64 = 0
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> = [:]
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> = [:]
 
+  /// Identity of the image.
   public var imageID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2822,6 +3091,7 @@ public nonisolated struct CRIListContainersResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The containers, by name.
   public var containers: [CRIContainer] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2834,6 +3104,7 @@ public nonisolated struct CRIStreamContainersRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIContainerFilter {
     get {_filter ?? CRIContainerFilter()}
     set {_filter = newValue}
@@ -2855,6 +3126,7 @@ public nonisolated struct CRIStreamContainersResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The containers, by name.
   public var containers: [CRIContainer] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2867,8 +3139,10 @@ public nonisolated struct CRIContainerStatusRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// Whether further facts are wanted.
   public var verbose: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2881,11 +3155,13 @@ public nonisolated struct CRIContainerStatus: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String {
     get {_storage._id}
     set {_uniqueStorage()._id = newValue}
   }
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIContainerMetadata {
     get {_storage._metadata ?? CRIContainerMetadata()}
     set {_uniqueStorage()._metadata = newValue}
@@ -2895,31 +3171,37 @@ public nonisolated struct CRIContainerStatus: @unchecked Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  /// State now.
   public var state: CRIContainerState {
     get {_storage._state}
     set {_uniqueStorage()._state = newValue}
   }
 
+  /// When it was made, in nanoseconds since 1970.
   public var createdAt: Int64 {
     get {_storage._createdAt}
     set {_uniqueStorage()._createdAt = newValue}
   }
 
+  /// When it started.
   public var startedAt: Int64 {
     get {_storage._startedAt}
     set {_uniqueStorage()._startedAt = newValue}
   }
 
+  /// When it ended.
   public var finishedAt: Int64 {
     get {_storage._finishedAt}
     set {_uniqueStorage()._finishedAt = newValue}
   }
 
+  /// Exit code of the process.
   public var exitCode: Int32 {
     get {_storage._exitCode}
     set {_uniqueStorage()._exitCode = newValue}
   }
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_storage._image ?? CRIImageSpec()}
     set {_uniqueStorage()._image = newValue}
@@ -2929,41 +3211,49 @@ public nonisolated struct CRIContainerStatus: @unchecked Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {_uniqueStorage()._image = nil}
 
+  /// The image as the runtime resolved it.
   public var imageRef: String {
     get {_storage._imageRef}
     set {_uniqueStorage()._imageRef = newValue}
   }
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String {
     get {_storage._reason}
     set {_uniqueStorage()._reason = newValue}
   }
 
+  /// Explanation for people.
   public var message: String {
     get {_storage._message}
     set {_uniqueStorage()._message = newValue}
   }
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> {
     get {_storage._labels}
     set {_uniqueStorage()._labels = newValue}
   }
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> {
     get {_storage._annotations}
     set {_uniqueStorage()._annotations = newValue}
   }
 
+  /// What is mounted into the container.
   public var mounts: [CRIMount] {
     get {_storage._mounts}
     set {_uniqueStorage()._mounts = newValue}
   }
 
+  /// Path of the log, below the pod's log folder.
   public var logPath: String {
     get {_storage._logPath}
     set {_uniqueStorage()._logPath = newValue}
   }
 
+  /// Resources that are asked for or concerned.
   public var resources: CRIContainerResources {
     get {_storage._resources ?? CRIContainerResources()}
     set {_uniqueStorage()._resources = newValue}
@@ -2973,11 +3263,13 @@ public nonisolated struct CRIContainerStatus: @unchecked Sendable {
   /// Clears the value of `resources`. Subsequent reads from it will return its default value.
   public mutating func clearResources() {_uniqueStorage()._resources = nil}
 
+  /// Identity of the image.
   public var imageID: String {
     get {_storage._imageID}
     set {_uniqueStorage()._imageID = newValue}
   }
 
+  /// User that acts or is meant.
   public var user: CRIContainerUser {
     get {_storage._user ?? CRIContainerUser()}
     set {_uniqueStorage()._user = newValue}
@@ -2987,6 +3279,7 @@ public nonisolated struct CRIContainerStatus: @unchecked Sendable {
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
   public mutating func clearUser() {_uniqueStorage()._user = nil}
 
+  /// Signal with which it is asked to end.
   public var stopSignal: CRISignal {
     get {_storage._stopSignal}
     set {_uniqueStorage()._stopSignal = newValue}
@@ -3004,6 +3297,7 @@ public nonisolated struct CRIContainerStatusResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: CRIContainerStatus {
     get {_status ?? CRIContainerStatus()}
     set {_status = newValue}
@@ -3013,6 +3307,7 @@ public nonisolated struct CRIContainerStatusResponse: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// Further facts, as JSON by name.
   public var info: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3027,6 +3322,7 @@ public nonisolated struct CRIContainerResources: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What only Linux has.
   public var linux: CRILinuxContainerResources {
     get {_linux ?? CRILinuxContainerResources()}
     set {_linux = newValue}
@@ -3036,6 +3332,7 @@ public nonisolated struct CRIContainerResources: Sendable {
   /// Clears the value of `linux`. Subsequent reads from it will return its default value.
   public mutating func clearLinux() {self._linux = nil}
 
+  /// What only Windows has.
   public var windows: CRIWindowsContainerResources {
     get {_windows ?? CRIWindowsContainerResources()}
     set {_windows = newValue}
@@ -3058,6 +3355,7 @@ public nonisolated struct CRIContainerUser: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What only Linux has.
   public var linux: CRILinuxContainerUser {
     get {_linux ?? CRILinuxContainerUser()}
     set {_linux = newValue}
@@ -3079,11 +3377,13 @@ public nonisolated struct CRIUpdateContainerResourcesRequest: @unchecked Sendabl
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String {
     get {_storage._containerID}
     set {_uniqueStorage()._containerID = newValue}
   }
 
+  /// What only Linux has.
   public var linux: CRILinuxContainerResources {
     get {_storage._linux ?? CRILinuxContainerResources()}
     set {_uniqueStorage()._linux = newValue}
@@ -3093,6 +3393,7 @@ public nonisolated struct CRIUpdateContainerResourcesRequest: @unchecked Sendabl
   /// Clears the value of `linux`. Subsequent reads from it will return its default value.
   public mutating func clearLinux() {_uniqueStorage()._linux = nil}
 
+  /// What only Windows has.
   public var windows: CRIWindowsContainerResources {
     get {_storage._windows ?? CRIWindowsContainerResources()}
     set {_uniqueStorage()._windows = newValue}
@@ -3102,6 +3403,7 @@ public nonisolated struct CRIUpdateContainerResourcesRequest: @unchecked Sendabl
   /// Clears the value of `windows`. Subsequent reads from it will return its default value.
   public mutating func clearWindows() {_uniqueStorage()._windows = nil}
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> {
     get {_storage._annotations}
     set {_uniqueStorage()._annotations = newValue}
@@ -3129,10 +3431,13 @@ public nonisolated struct CRIExecSyncRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// Command with its arguments.
   public var cmd: [String] = []
 
+  /// Time limit in seconds.
   public var timeout: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3145,10 +3450,13 @@ public nonisolated struct CRIExecSyncResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether standard output is wanted.
   public var stdout: Data = Data()
 
+  /// Whether standard error is wanted.
   public var stderr: Data = Data()
 
+  /// Exit code of the process.
   public var exitCode: Int32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3161,16 +3469,22 @@ public nonisolated struct CRIExecRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// Command with its arguments.
   public var cmd: [String] = []
 
+  /// Whether the process has a terminal.
   public var tty: Bool = false
 
+  /// Whether standard input is open.
   public var stdin: Bool = false
 
+  /// Whether standard output is wanted.
   public var stdout: Bool = false
 
+  /// Whether standard error is wanted.
   public var stderr: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3183,6 +3497,7 @@ public nonisolated struct CRIExecResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// URL.
   public var url: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3195,14 +3510,19 @@ public nonisolated struct CRIAttachRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// Whether standard input is open.
   public var stdin: Bool = false
 
+  /// Whether the process has a terminal.
   public var tty: Bool = false
 
+  /// Whether standard output is wanted.
   public var stdout: Bool = false
 
+  /// Whether standard error is wanted.
   public var stderr: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3215,6 +3535,7 @@ public nonisolated struct CRIAttachResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// URL.
   public var url: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3227,8 +3548,10 @@ public nonisolated struct CRIPortForwardRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
+  /// Port number or name.
   public var port: [Int32] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3241,6 +3564,7 @@ public nonisolated struct CRIPortForwardResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// URL.
   public var url: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3253,6 +3577,7 @@ public nonisolated struct CRIImageFilter: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_image ?? CRIImageSpec()}
     set {_image = newValue}
@@ -3274,6 +3599,7 @@ public nonisolated struct CRIListImagesRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIImageFilter {
     get {_filter ?? CRIImageFilter()}
     set {_filter = newValue}
@@ -3295,14 +3621,19 @@ public nonisolated struct CRIImage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Names with tags.
   public var repoTags: [String] = []
 
+  /// Names with digests.
   public var repoDigests: [String] = []
 
+  /// Size in bytes.
   public var size: UInt64 = 0
 
+  /// Identity of the object over time and space.
   public var uid: CRIInt64Value {
     get {_uid ?? CRIInt64Value()}
     set {_uid = newValue}
@@ -3312,8 +3643,10 @@ public nonisolated struct CRIImage: Sendable {
   /// Clears the value of `uid`. Subsequent reads from it will return its default value.
   public mutating func clearUid() {self._uid = nil}
 
+  /// Name of the user.
   public var username: String = String()
 
+  /// What is wanted.
   public var spec: CRIImageSpec {
     get {_spec ?? CRIImageSpec()}
     set {_spec = newValue}
@@ -3323,6 +3656,7 @@ public nonisolated struct CRIImage: Sendable {
   /// Clears the value of `spec`. Subsequent reads from it will return its default value.
   public mutating func clearSpec() {self._spec = nil}
 
+  /// Whether the image is never collected.
   public var pinned: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3338,6 +3672,7 @@ public nonisolated struct CRIListImagesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Images that the node has.
   public var images: [CRIImage] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3350,6 +3685,7 @@ public nonisolated struct CRIStreamImagesRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIImageFilter {
     get {_filter ?? CRIImageFilter()}
     set {_filter = newValue}
@@ -3371,6 +3707,7 @@ public nonisolated struct CRIStreamImagesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Images that the node has.
   public var images: [CRIImage] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3383,6 +3720,7 @@ public nonisolated struct CRIImageStatusRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_image ?? CRIImageSpec()}
     set {_image = newValue}
@@ -3392,6 +3730,7 @@ public nonisolated struct CRIImageStatusRequest: Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {self._image = nil}
 
+  /// Whether further facts are wanted.
   public var verbose: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3406,6 +3745,7 @@ public nonisolated struct CRIImageStatusResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImage {
     get {_image ?? CRIImage()}
     set {_image = newValue}
@@ -3415,6 +3755,7 @@ public nonisolated struct CRIImageStatusResponse: Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {self._image = nil}
 
+  /// Further facts, as JSON by name.
   public var info: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3429,16 +3770,22 @@ public nonisolated struct CRIAuthConfig: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the user.
   public var username: String = String()
 
+  /// Password.
   public var password: String = String()
 
+  /// User and password in base64.
   public var auth: String = String()
 
+  /// Address of the server for them.
   public var serverAddress: String = String()
 
+  /// Token that is exchanged for another one.
   public var identityToken: String = String()
 
+  /// Token that is sent to the registry.
   public var registryToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3451,6 +3798,7 @@ public nonisolated struct CRIPullImageRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_image ?? CRIImageSpec()}
     set {_image = newValue}
@@ -3460,6 +3808,7 @@ public nonisolated struct CRIPullImageRequest: Sendable {
   /// Clears the value of `image`. Subsequent reads from it will return its default value.
   public mutating func clearImage() {self._image = nil}
 
+  /// User and password in base64.
   public var auth: CRIAuthConfig {
     get {_auth ?? CRIAuthConfig()}
     set {_auth = newValue}
@@ -3469,6 +3818,7 @@ public nonisolated struct CRIPullImageRequest: Sendable {
   /// Clears the value of `auth`. Subsequent reads from it will return its default value.
   public mutating func clearAuth() {self._auth = nil}
 
+  /// Configuration of the sandbox.
   public var sandboxConfig: CRIPodSandboxConfig {
     get {_sandboxConfig ?? CRIPodSandboxConfig()}
     set {_sandboxConfig = newValue}
@@ -3492,6 +3842,7 @@ public nonisolated struct CRIPullImageResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The image as the runtime resolved it.
   public var imageRef: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3504,6 +3855,7 @@ public nonisolated struct CRIRemoveImageRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Image to run, by name and tag or digest.
   public var image: CRIImageSpec {
     get {_image ?? CRIImageSpec()}
     set {_image = newValue}
@@ -3535,6 +3887,7 @@ public nonisolated struct CRINetworkConfig: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Range of addresses of the pods.
   public var podCidr: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3547,6 +3900,7 @@ public nonisolated struct CRIRuntimeConfig: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Configuration of the network.
   public var networkConfig: CRINetworkConfig {
     get {_networkConfig ?? CRINetworkConfig()}
     set {_networkConfig = newValue}
@@ -3568,6 +3922,7 @@ public nonisolated struct CRIUpdateRuntimeConfigRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Configuration of the runtime.
   public var runtimeConfig: CRIRuntimeConfig {
     get {_runtimeConfig ?? CRIRuntimeConfig()}
     set {_runtimeConfig = newValue}
@@ -3599,12 +3954,16 @@ public nonisolated struct CRIRuntimeCondition: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String = String()
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: Bool = false
 
+  /// One word for programs, in CamelCase, that says why.
   public var reason: String = String()
 
+  /// Explanation for people.
   public var message: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3617,6 +3976,7 @@ public nonisolated struct CRIRuntimeStatus: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Latest observations of the state, one a type.
   public var conditions: [CRIRuntimeCondition] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3629,6 +3989,7 @@ public nonisolated struct CRIStatusRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether further facts are wanted.
   public var verbose: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3641,8 +4002,10 @@ public nonisolated struct CRIRuntimeHandlerFeatures: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether read-only mounts can be so all the way down.
   public var recursiveReadOnlyMounts: Bool = false
 
+  /// Whether pods can have their own user namespace.
   public var userNamespaces: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3655,8 +4018,10 @@ public nonisolated struct CRIRuntimeHandler: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// What the node or runtime can do.
   public var features: CRIRuntimeHandlerFeatures {
     get {_features ?? CRIRuntimeHandlerFeatures()}
     set {_features = newValue}
@@ -3678,8 +4043,10 @@ public nonisolated struct CRIRuntimeFeatures: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// How the groups of the image and of the pod are combined.
   public var supplementalGroupsPolicy: Bool = false
 
+  /// Whether user namespaces work with the node's network.
   public var userNamespacesHostNetwork: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3692,6 +4059,7 @@ public nonisolated struct CRIStatusResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: CRIRuntimeStatus {
     get {_status ?? CRIRuntimeStatus()}
     set {_status = newValue}
@@ -3701,10 +4069,13 @@ public nonisolated struct CRIStatusResponse: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
+  /// Further facts, as JSON by name.
   public var info: Dictionary<String,String> = [:]
 
+  /// Handlers that the runtime offers.
   public var runtimeHandlers: [CRIRuntimeHandler] = []
 
+  /// What the node or runtime can do.
   public var features: CRIRuntimeFeatures {
     get {_features ?? CRIRuntimeFeatures()}
     set {_features = newValue}
@@ -3737,6 +4108,7 @@ public nonisolated struct CRIUInt64Value: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Value as text or number.
   public var value: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3749,6 +4121,7 @@ public nonisolated struct CRIFilesystemIdentifier: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path where the file system is mounted.
   public var mountpoint: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3761,8 +4134,10 @@ public nonisolated struct CRIFilesystemUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// The file system.
   public var fsID: CRIFilesystemIdentifier {
     get {_fsID ?? CRIFilesystemIdentifier()}
     set {_fsID = newValue}
@@ -3772,6 +4147,7 @@ public nonisolated struct CRIFilesystemUsage: Sendable {
   /// Clears the value of `fsID`. Subsequent reads from it will return its default value.
   public mutating func clearFsID() {self._fsID = nil}
 
+  /// Bytes in use.
   public var usedBytes: CRIUInt64Value {
     get {_usedBytes ?? CRIUInt64Value()}
     set {_usedBytes = newValue}
@@ -3781,6 +4157,7 @@ public nonisolated struct CRIFilesystemUsage: Sendable {
   /// Clears the value of `usedBytes`. Subsequent reads from it will return its default value.
   public mutating func clearUsedBytes() {self._usedBytes = nil}
 
+  /// Inodes in use.
   public var inodesUsed: CRIUInt64Value {
     get {_inodesUsed ?? CRIUInt64Value()}
     set {_inodesUsed = newValue}
@@ -3804,8 +4181,10 @@ public nonisolated struct CRIWindowsFilesystemUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// The file system.
   public var fsID: CRIFilesystemIdentifier {
     get {_fsID ?? CRIFilesystemIdentifier()}
     set {_fsID = newValue}
@@ -3815,6 +4194,7 @@ public nonisolated struct CRIWindowsFilesystemUsage: Sendable {
   /// Clears the value of `fsID`. Subsequent reads from it will return its default value.
   public mutating func clearFsID() {self._fsID = nil}
 
+  /// Bytes in use.
   public var usedBytes: CRIUInt64Value {
     get {_usedBytes ?? CRIUInt64Value()}
     set {_usedBytes = newValue}
@@ -3837,8 +4217,10 @@ public nonisolated struct CRIImageFsInfoResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Figures of the file systems of images.
   public var imageFilesystems: [CRIFilesystemUsage] = []
 
+  /// Figures of the file systems of containers.
   public var containerFilesystems: [CRIFilesystemUsage] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3851,6 +4233,7 @@ public nonisolated struct CRIContainerStatsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3863,6 +4246,7 @@ public nonisolated struct CRIContainerStatsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The figures.
   public var stats: CRIContainerStats {
     get {_stats ?? CRIContainerStats()}
     set {_stats = newValue}
@@ -3884,6 +4268,7 @@ public nonisolated struct CRIListContainerStatsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIContainerStatsFilter {
     get {_filter ?? CRIContainerStatsFilter()}
     set {_filter = newValue}
@@ -3905,10 +4290,13 @@ public nonisolated struct CRIContainerStatsFilter: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
+  /// Selects objects by their labels.
   public var labelSelector: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3921,6 +4309,7 @@ public nonisolated struct CRIListContainerStatsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The figures.
   public var stats: [CRIContainerStats] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3933,6 +4322,7 @@ public nonisolated struct CRIStreamContainerStatsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which ones are wanted.
   public var filter: CRIContainerStatsFilter {
     get {_filter ?? CRIContainerStatsFilter()}
     set {_filter = newValue}
@@ -3954,6 +4344,7 @@ public nonisolated struct CRIStreamContainerStatsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The figures of the containers.
   public var containerStats: [CRIContainerStats] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3966,8 +4357,10 @@ public nonisolated struct CRIContainerAttributes: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Standard metadata of the object or list.
   public var metadata: CRIContainerMetadata {
     get {_metadata ?? CRIContainerMetadata()}
     set {_metadata = newValue}
@@ -3977,8 +4370,10 @@ public nonisolated struct CRIContainerAttributes: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   public mutating func clearMetadata() {self._metadata = nil}
 
+  /// Labels, by which objects are selected.
   public var labels: Dictionary<String,String> = [:]
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3993,6 +4388,7 @@ public nonisolated struct CRIContainerStats: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Properties by name.
   public var attributes: CRIContainerAttributes {
     get {_storage._attributes ?? CRIContainerAttributes()}
     set {_uniqueStorage()._attributes = newValue}
@@ -4002,6 +4398,7 @@ public nonisolated struct CRIContainerStats: @unchecked Sendable {
   /// Clears the value of `attributes`. Subsequent reads from it will return its default value.
   public mutating func clearAttributes() {_uniqueStorage()._attributes = nil}
 
+  /// Use of processors.
   public var cpu: CRICpuUsage {
     get {_storage._cpu ?? CRICpuUsage()}
     set {_uniqueStorage()._cpu = newValue}
@@ -4011,6 +4408,7 @@ public nonisolated struct CRIContainerStats: @unchecked Sendable {
   /// Clears the value of `cpu`. Subsequent reads from it will return its default value.
   public mutating func clearCpu() {_uniqueStorage()._cpu = nil}
 
+  /// Use of memory.
   public var memory: CRIMemoryUsage {
     get {_storage._memory ?? CRIMemoryUsage()}
     set {_uniqueStorage()._memory = newValue}
@@ -4020,6 +4418,7 @@ public nonisolated struct CRIContainerStats: @unchecked Sendable {
   /// Clears the value of `memory`. Subsequent reads from it will return its default value.
   public mutating func clearMemory() {_uniqueStorage()._memory = nil}
 
+  /// Figures of the container's own layer.
   public var writableLayer: CRIFilesystemUsage {
     get {_storage._writableLayer ?? CRIFilesystemUsage()}
     set {_uniqueStorage()._writableLayer = newValue}
@@ -4029,6 +4428,7 @@ public nonisolated struct CRIContainerStats: @unchecked Sendable {
   /// Clears the value of `writableLayer`. Subsequent reads from it will return its default value.
   public mutating func clearWritableLayer() {_uniqueStorage()._writableLayer = nil}
 
+  /// State of swap space.
   public var swap: CRISwapUsage {
     get {_storage._swap ?? CRISwapUsage()}
     set {_uniqueStorage()._swap = newValue}
@@ -4038,6 +4438,7 @@ public nonisolated struct CRIContainerStats: @unchecked Sendable {
   /// Clears the value of `swap`. Subsequent reads from it will return its default value.
   public mutating func clearSwap() {_uniqueStorage()._swap = nil}
 
+  /// Use of disks.
   public var io: CRIIoUsage {
     get {_storage._io ?? CRIIoUsage()}
     set {_uniqueStorage()._io = newValue}
@@ -4059,6 +4460,7 @@ public nonisolated struct CRIWindowsContainerStats: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Properties by name.
   public var attributes: CRIContainerAttributes {
     get {_attributes ?? CRIContainerAttributes()}
     set {_attributes = newValue}
@@ -4068,6 +4470,7 @@ public nonisolated struct CRIWindowsContainerStats: Sendable {
   /// Clears the value of `attributes`. Subsequent reads from it will return its default value.
   public mutating func clearAttributes() {self._attributes = nil}
 
+  /// Use of processors.
   public var cpu: CRIWindowsCpuUsage {
     get {_cpu ?? CRIWindowsCpuUsage()}
     set {_cpu = newValue}
@@ -4077,6 +4480,7 @@ public nonisolated struct CRIWindowsContainerStats: Sendable {
   /// Clears the value of `cpu`. Subsequent reads from it will return its default value.
   public mutating func clearCpu() {self._cpu = nil}
 
+  /// Use of memory.
   public var memory: CRIWindowsMemoryUsage {
     get {_memory ?? CRIWindowsMemoryUsage()}
     set {_memory = newValue}
@@ -4086,6 +4490,7 @@ public nonisolated struct CRIWindowsContainerStats: Sendable {
   /// Clears the value of `memory`. Subsequent reads from it will return its default value.
   public mutating func clearMemory() {self._memory = nil}
 
+  /// Figures of the container's own layer.
   public var writableLayer: CRIWindowsFilesystemUsage {
     get {_writableLayer ?? CRIWindowsFilesystemUsage()}
     set {_writableLayer = newValue}
@@ -4110,6 +4515,7 @@ public nonisolated struct CRIPsiStats: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// All processes waited.
   public var full: CRIPsiData {
     get {_full ?? CRIPsiData()}
     set {_full = newValue}
@@ -4119,6 +4525,7 @@ public nonisolated struct CRIPsiStats: Sendable {
   /// Clears the value of `full`. Subsequent reads from it will return its default value.
   public mutating func clearFull() {self._full = nil}
 
+  /// Some processes waited.
   public var some: CRIPsiData {
     get {_some ?? CRIPsiData()}
     set {_some = newValue}
@@ -4141,12 +4548,16 @@ public nonisolated struct CRIPsiData: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Time in microseconds.
   public var total: UInt64 = 0
 
+  /// Share of the last 10 seconds.
   public var avg10: Double = 0
 
+  /// Share of the last 60 seconds.
   public var avg60: Double = 0
 
+  /// Share of the last 300 seconds.
   public var avg300: Double = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4159,8 +4570,10 @@ public nonisolated struct CRICpuUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Processor time so far, in nanoseconds.
   public var usageCoreNanoSeconds: CRIUInt64Value {
     get {_usageCoreNanoSeconds ?? CRIUInt64Value()}
     set {_usageCoreNanoSeconds = newValue}
@@ -4170,6 +4583,7 @@ public nonisolated struct CRICpuUsage: Sendable {
   /// Clears the value of `usageCoreNanoSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearUsageCoreNanoSeconds() {self._usageCoreNanoSeconds = nil}
 
+  /// Use of processors now, in billionths of one.
   public var usageNanoCores: CRIUInt64Value {
     get {_usageNanoCores ?? CRIUInt64Value()}
     set {_usageNanoCores = newValue}
@@ -4179,6 +4593,7 @@ public nonisolated struct CRICpuUsage: Sendable {
   /// Clears the value of `usageNanoCores`. Subsequent reads from it will return its default value.
   public mutating func clearUsageNanoCores() {self._usageNanoCores = nil}
 
+  /// How much processes waited for it.
   public var psi: CRIPsiStats {
     get {_psi ?? CRIPsiStats()}
     set {_psi = newValue}
@@ -4202,8 +4617,10 @@ public nonisolated struct CRIWindowsCpuUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Processor time so far, in nanoseconds.
   public var usageCoreNanoSeconds: CRIUInt64Value {
     get {_usageCoreNanoSeconds ?? CRIUInt64Value()}
     set {_usageCoreNanoSeconds = newValue}
@@ -4213,6 +4630,7 @@ public nonisolated struct CRIWindowsCpuUsage: Sendable {
   /// Clears the value of `usageCoreNanoSeconds`. Subsequent reads from it will return its default value.
   public mutating func clearUsageCoreNanoSeconds() {self._usageCoreNanoSeconds = nil}
 
+  /// Use of processors now, in billionths of one.
   public var usageNanoCores: CRIUInt64Value {
     get {_usageNanoCores ?? CRIUInt64Value()}
     set {_usageNanoCores = newValue}
@@ -4235,8 +4653,10 @@ public nonisolated struct CRIMemoryUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Memory that cannot be taken away.
   public var workingSetBytes: CRIUInt64Value {
     get {_workingSetBytes ?? CRIUInt64Value()}
     set {_workingSetBytes = newValue}
@@ -4246,6 +4666,7 @@ public nonisolated struct CRIMemoryUsage: Sendable {
   /// Clears the value of `workingSetBytes`. Subsequent reads from it will return its default value.
   public mutating func clearWorkingSetBytes() {self._workingSetBytes = nil}
 
+  /// Memory that is left.
   public var availableBytes: CRIUInt64Value {
     get {_availableBytes ?? CRIUInt64Value()}
     set {_availableBytes = newValue}
@@ -4255,6 +4676,7 @@ public nonisolated struct CRIMemoryUsage: Sendable {
   /// Clears the value of `availableBytes`. Subsequent reads from it will return its default value.
   public mutating func clearAvailableBytes() {self._availableBytes = nil}
 
+  /// Memory in use.
   public var usageBytes: CRIUInt64Value {
     get {_usageBytes ?? CRIUInt64Value()}
     set {_usageBytes = newValue}
@@ -4264,6 +4686,7 @@ public nonisolated struct CRIMemoryUsage: Sendable {
   /// Clears the value of `usageBytes`. Subsequent reads from it will return its default value.
   public mutating func clearUsageBytes() {self._usageBytes = nil}
 
+  /// Memory of the processes' own.
   public var rssBytes: CRIUInt64Value {
     get {_rssBytes ?? CRIUInt64Value()}
     set {_rssBytes = newValue}
@@ -4273,6 +4696,7 @@ public nonisolated struct CRIMemoryUsage: Sendable {
   /// Clears the value of `rssBytes`. Subsequent reads from it will return its default value.
   public mutating func clearRssBytes() {self._rssBytes = nil}
 
+  /// Page faults.
   public var pageFaults: CRIUInt64Value {
     get {_pageFaults ?? CRIUInt64Value()}
     set {_pageFaults = newValue}
@@ -4282,6 +4706,7 @@ public nonisolated struct CRIMemoryUsage: Sendable {
   /// Clears the value of `pageFaults`. Subsequent reads from it will return its default value.
   public mutating func clearPageFaults() {self._pageFaults = nil}
 
+  /// Page faults that read from disk.
   public var majorPageFaults: CRIUInt64Value {
     get {_majorPageFaults ?? CRIUInt64Value()}
     set {_majorPageFaults = newValue}
@@ -4291,6 +4716,7 @@ public nonisolated struct CRIMemoryUsage: Sendable {
   /// Clears the value of `majorPageFaults`. Subsequent reads from it will return its default value.
   public mutating func clearMajorPageFaults() {self._majorPageFaults = nil}
 
+  /// How much processes waited for it.
   public var psi: CRIPsiStats {
     get {_psi ?? CRIPsiStats()}
     set {_psi = newValue}
@@ -4318,8 +4744,10 @@ public nonisolated struct CRIIoUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// How much processes waited for it.
   public var psi: CRIPsiStats {
     get {_psi ?? CRIPsiStats()}
     set {_psi = newValue}
@@ -4341,8 +4769,10 @@ public nonisolated struct CRISwapUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Swap that is left.
   public var swapAvailableBytes: CRIUInt64Value {
     get {_swapAvailableBytes ?? CRIUInt64Value()}
     set {_swapAvailableBytes = newValue}
@@ -4352,6 +4782,7 @@ public nonisolated struct CRISwapUsage: Sendable {
   /// Clears the value of `swapAvailableBytes`. Subsequent reads from it will return its default value.
   public mutating func clearSwapAvailableBytes() {self._swapAvailableBytes = nil}
 
+  /// Swap in use.
   public var swapUsageBytes: CRIUInt64Value {
     get {_swapUsageBytes ?? CRIUInt64Value()}
     set {_swapUsageBytes = newValue}
@@ -4374,8 +4805,10 @@ public nonisolated struct CRIWindowsMemoryUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Memory that cannot be taken away.
   public var workingSetBytes: CRIUInt64Value {
     get {_workingSetBytes ?? CRIUInt64Value()}
     set {_workingSetBytes = newValue}
@@ -4385,6 +4818,7 @@ public nonisolated struct CRIWindowsMemoryUsage: Sendable {
   /// Clears the value of `workingSetBytes`. Subsequent reads from it will return its default value.
   public mutating func clearWorkingSetBytes() {self._workingSetBytes = nil}
 
+  /// Memory that is left.
   public var availableBytes: CRIUInt64Value {
     get {_availableBytes ?? CRIUInt64Value()}
     set {_availableBytes = newValue}
@@ -4394,6 +4828,7 @@ public nonisolated struct CRIWindowsMemoryUsage: Sendable {
   /// Clears the value of `availableBytes`. Subsequent reads from it will return its default value.
   public mutating func clearAvailableBytes() {self._availableBytes = nil}
 
+  /// Page faults.
   public var pageFaults: CRIUInt64Value {
     get {_pageFaults ?? CRIUInt64Value()}
     set {_pageFaults = newValue}
@@ -4403,6 +4838,7 @@ public nonisolated struct CRIWindowsMemoryUsage: Sendable {
   /// Clears the value of `pageFaults`. Subsequent reads from it will return its default value.
   public mutating func clearPageFaults() {self._pageFaults = nil}
 
+  /// Memory that was promised.
   public var commitMemoryBytes: CRIUInt64Value {
     get {_commitMemoryBytes ?? CRIUInt64Value()}
     set {_commitMemoryBytes = newValue}
@@ -4427,6 +4863,7 @@ public nonisolated struct CRIReopenContainerLogRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4449,10 +4886,13 @@ public nonisolated struct CRICheckpointContainerRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// Path of the file to write.
   public var location: String = String()
 
+  /// Time limit in seconds.
   public var timeout: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4485,12 +4925,16 @@ public nonisolated struct CRIContainerEventResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// What happened.
   public var containerEventType: CRIContainerEventType = .containerCreatedEvent
 
+  /// When it was made, in nanoseconds since 1970.
   public var createdAt: Int64 = 0
 
+  /// Status of the sandbox.
   public var podSandboxStatus: CRIPodSandboxStatus {
     get {_podSandboxStatus ?? CRIPodSandboxStatus()}
     set {_podSandboxStatus = newValue}
@@ -4500,6 +4944,7 @@ public nonisolated struct CRIContainerEventResponse: Sendable {
   /// Clears the value of `podSandboxStatus`. Subsequent reads from it will return its default value.
   public mutating func clearPodSandboxStatus() {self._podSandboxStatus = nil}
 
+  /// Status of each container.
   public var containersStatuses: [CRIContainerStatus] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4524,6 +4969,7 @@ public nonisolated struct CRIListMetricDescriptorsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The metrics that there are.
   public var descriptors: [CRIMetricDescriptor] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4536,10 +4982,13 @@ public nonisolated struct CRIMetricDescriptor: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// What the metric means.
   public var help: String = String()
 
+  /// Names of the labels.
   public var labelKeys: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4562,6 +5011,7 @@ public nonisolated struct CRIListPodSandboxMetricsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Metrics of each pod.
   public var podMetrics: [CRIPodSandboxMetrics] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4584,6 +5034,7 @@ public nonisolated struct CRIStreamPodSandboxMetricsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Metrics of the sandbox.
   public var podSandboxMetrics: [CRIPodSandboxMetrics] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4596,10 +5047,13 @@ public nonisolated struct CRIPodSandboxMetrics: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String = String()
 
+  /// What the number is computed from.
   public var metrics: [CRIMetric] = []
 
+  /// Metrics of each container.
   public var containerMetrics: [CRIContainerMetrics] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4612,8 +5066,10 @@ public nonisolated struct CRIContainerMetrics: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the container, or the first id inside.
   public var containerID: String = String()
 
+  /// What the number is computed from.
   public var metrics: [CRIMetric] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4626,14 +5082,19 @@ public nonisolated struct CRIMetric: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// When it was taken, in nanoseconds since 1970.
   public var timestamp: Int64 = 0
 
+  /// Counter or gauge.
   public var metricType: CRIMetricType = .counter
 
+  /// Values of the labels.
   public var labelValues: [String] = []
 
+  /// Value as text or number.
   public var value: CRIUInt64Value {
     get {_value ?? CRIUInt64Value()}
     set {_value = newValue}
@@ -4665,6 +5126,7 @@ public nonisolated struct CRIRuntimeConfigResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What only Linux has.
   public var linux: CRILinuxRuntimeConfiguration {
     get {_linux ?? CRILinuxRuntimeConfiguration()}
     set {_linux = newValue}
@@ -4686,6 +5148,7 @@ public nonisolated struct CRILinuxRuntimeConfiguration: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Who makes the control groups.
   public var cgroupDriver: CRICgroupDriver = .systemd
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4698,11 +5161,13 @@ public nonisolated struct CRIUpdatePodSandboxResourcesRequest: @unchecked Sendab
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the sandbox.
   public var podSandboxID: String {
     get {_storage._podSandboxID}
     set {_uniqueStorage()._podSandboxID = newValue}
   }
 
+  /// Resources that the sandbox itself needs.
   public var overhead: CRILinuxContainerResources {
     get {_storage._overhead ?? CRILinuxContainerResources()}
     set {_uniqueStorage()._overhead = newValue}
@@ -4712,6 +5177,7 @@ public nonisolated struct CRIUpdatePodSandboxResourcesRequest: @unchecked Sendab
   /// Clears the value of `overhead`. Subsequent reads from it will return its default value.
   public mutating func clearOverhead() {_uniqueStorage()._overhead = nil}
 
+  /// Resources that are asked for or concerned.
   public var resources: CRILinuxContainerResources {
     get {_storage._resources ?? CRILinuxContainerResources()}
     set {_uniqueStorage()._resources = newValue}

@@ -952,6 +952,10 @@ extension CSIController {
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "CreateVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a volume. Doing it again gives the same one.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CSICreateVolumeRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -965,6 +969,10 @@ extension CSIController {
         ) async throws -> GRPCCore.StreamingServerResponse<CSICreateVolumeResponse>
 
         /// Handle the "DeleteVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a volume. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CSIDeleteVolumeRequest` messages.
@@ -1171,6 +1179,10 @@ extension CSIController {
     public protocol ServiceProtocol: CSIController.StreamingServiceProtocol {
         /// Handle the "CreateVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a volume. Doing it again gives the same one.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSICreateVolumeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1184,6 +1196,10 @@ extension CSIController {
         ) async throws -> GRPCCore.ServerResponse<CSICreateVolumeResponse>
 
         /// Handle the "DeleteVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a volume. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSIDeleteVolumeRequest` message.
@@ -1388,6 +1404,10 @@ extension CSIController {
     public protocol SimpleServiceProtocol: CSIController.ServiceProtocol {
         /// Handle the "CreateVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a volume. Doing it again gives the same one.
+        ///
         /// - Parameters:
         ///   - request: A `CSICreateVolumeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -1401,6 +1421,10 @@ extension CSIController {
         ) async throws -> CSICreateVolumeResponse
 
         /// Handle the "DeleteVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a volume. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A `CSIDeleteVolumeRequest` message.
@@ -2149,6 +2173,10 @@ extension CSIController {
     public protocol ClientProtocol: Sendable {
         /// Call the "CreateVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a volume. Doing it again gives the same one.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSICreateVolumeRequest` message.
         ///   - serializer: A serializer for `CSICreateVolumeRequest` messages.
@@ -2167,6 +2195,10 @@ extension CSIController {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "DeleteVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a volume. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSIDeleteVolumeRequest` message.
@@ -2451,6 +2483,10 @@ extension CSIController {
 
         /// Call the "CreateVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a volume. Doing it again gives the same one.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSICreateVolumeRequest` message.
         ///   - serializer: A serializer for `CSICreateVolumeRequest` messages.
@@ -2480,6 +2516,10 @@ extension CSIController {
         }
 
         /// Call the "DeleteVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Removes a volume. Doing it again is fine.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSIDeleteVolumeRequest` message.
@@ -2906,6 +2946,10 @@ extension CSIController {
 extension CSIController.ClientProtocol {
     /// Call the "CreateVolume" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a volume. Doing it again gives the same one.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CSICreateVolumeRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -2930,6 +2974,10 @@ extension CSIController.ClientProtocol {
     }
 
     /// Call the "DeleteVolume" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes a volume. Doing it again is fine.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CSIDeleteVolumeRequest` message.
@@ -3285,6 +3333,10 @@ extension CSIController.ClientProtocol {
 extension CSIController.ClientProtocol {
     /// Call the "CreateVolume" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a volume. Doing it again gives the same one.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -3313,6 +3365,10 @@ extension CSIController.ClientProtocol {
     }
 
     /// Call the "DeleteVolume" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Removes a volume. Doing it again is fine.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -5244,6 +5300,10 @@ extension CSINode {
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "NodeStageVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a volume on a node.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CSINodeStageVolumeRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -5257,6 +5317,10 @@ extension CSINode {
         ) async throws -> GRPCCore.StreamingServerResponse<CSINodeStageVolumeResponse>
 
         /// Handle the "NodeUnstageVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes back what staging did.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CSINodeUnstageVolumeRequest` messages.
@@ -5272,6 +5336,10 @@ extension CSINode {
 
         /// Handle the "NodePublishVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Shows a volume to a pod.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `CSINodePublishVolumeRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -5285,6 +5353,10 @@ extension CSINode {
         ) async throws -> GRPCCore.StreamingServerResponse<CSINodePublishVolumeResponse>
 
         /// Handle the "NodeUnpublishVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes a volume from a pod.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `CSINodeUnpublishVolumeRequest` messages.
@@ -5365,6 +5437,10 @@ extension CSINode {
     public protocol ServiceProtocol: CSINode.StreamingServiceProtocol {
         /// Handle the "NodeStageVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a volume on a node.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeStageVolumeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -5378,6 +5454,10 @@ extension CSINode {
         ) async throws -> GRPCCore.ServerResponse<CSINodeStageVolumeResponse>
 
         /// Handle the "NodeUnstageVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes back what staging did.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeUnstageVolumeRequest` message.
@@ -5393,6 +5473,10 @@ extension CSINode {
 
         /// Handle the "NodePublishVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Shows a volume to a pod.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodePublishVolumeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -5406,6 +5490,10 @@ extension CSINode {
         ) async throws -> GRPCCore.ServerResponse<CSINodePublishVolumeResponse>
 
         /// Handle the "NodeUnpublishVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes a volume from a pod.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeUnpublishVolumeRequest` message.
@@ -5484,6 +5572,10 @@ extension CSINode {
     public protocol SimpleServiceProtocol: CSINode.ServiceProtocol {
         /// Handle the "NodeStageVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a volume on a node.
+        ///
         /// - Parameters:
         ///   - request: A `CSINodeStageVolumeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -5497,6 +5589,10 @@ extension CSINode {
         ) async throws -> CSINodeStageVolumeResponse
 
         /// Handle the "NodeUnstageVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes back what staging did.
         ///
         /// - Parameters:
         ///   - request: A `CSINodeUnstageVolumeRequest` message.
@@ -5512,6 +5608,10 @@ extension CSINode {
 
         /// Handle the "NodePublishVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Shows a volume to a pod.
+        ///
         /// - Parameters:
         ///   - request: A `CSINodePublishVolumeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -5525,6 +5625,10 @@ extension CSINode {
         ) async throws -> CSINodePublishVolumeResponse
 
         /// Handle the "NodeUnpublishVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes a volume from a pod.
         ///
         /// - Parameters:
         ///   - request: A `CSINodeUnpublishVolumeRequest` message.
@@ -5902,6 +6006,10 @@ extension CSINode {
     public protocol ClientProtocol: Sendable {
         /// Call the "NodeStageVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a volume on a node.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeStageVolumeRequest` message.
         ///   - serializer: A serializer for `CSINodeStageVolumeRequest` messages.
@@ -5920,6 +6028,10 @@ extension CSINode {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "NodeUnstageVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes back what staging did.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeUnstageVolumeRequest` message.
@@ -5940,6 +6052,10 @@ extension CSINode {
 
         /// Call the "NodePublishVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Shows a volume to a pod.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodePublishVolumeRequest` message.
         ///   - serializer: A serializer for `CSINodePublishVolumeRequest` messages.
@@ -5958,6 +6074,10 @@ extension CSINode {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "NodeUnpublishVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes a volume from a pod.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeUnpublishVolumeRequest` message.
@@ -6071,6 +6191,10 @@ extension CSINode {
 
         /// Call the "NodeStageVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Prepares a volume on a node.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeStageVolumeRequest` message.
         ///   - serializer: A serializer for `CSINodeStageVolumeRequest` messages.
@@ -6100,6 +6224,10 @@ extension CSINode {
         }
 
         /// Call the "NodeUnstageVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes back what staging did.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeUnstageVolumeRequest` message.
@@ -6131,6 +6259,10 @@ extension CSINode {
 
         /// Call the "NodePublishVolume" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Shows a volume to a pod.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodePublishVolumeRequest` message.
         ///   - serializer: A serializer for `CSINodePublishVolumeRequest` messages.
@@ -6160,6 +6292,10 @@ extension CSINode {
         }
 
         /// Call the "NodeUnpublishVolume" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes a volume from a pod.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `CSINodeUnpublishVolumeRequest` message.
@@ -6316,6 +6452,10 @@ extension CSINode {
 extension CSINode.ClientProtocol {
     /// Call the "NodeStageVolume" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a volume on a node.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CSINodeStageVolumeRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -6340,6 +6480,10 @@ extension CSINode.ClientProtocol {
     }
 
     /// Call the "NodeUnstageVolume" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Takes back what staging did.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CSINodeUnstageVolumeRequest` message.
@@ -6366,6 +6510,10 @@ extension CSINode.ClientProtocol {
 
     /// Call the "NodePublishVolume" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Shows a volume to a pod.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `CSINodePublishVolumeRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -6390,6 +6538,10 @@ extension CSINode.ClientProtocol {
     }
 
     /// Call the "NodeUnpublishVolume" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Takes a volume from a pod.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `CSINodeUnpublishVolumeRequest` message.
@@ -6520,6 +6672,10 @@ extension CSINode.ClientProtocol {
 extension CSINode.ClientProtocol {
     /// Call the "NodeStageVolume" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Prepares a volume on a node.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6548,6 +6704,10 @@ extension CSINode.ClientProtocol {
     }
 
     /// Call the "NodeUnstageVolume" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Takes back what staging did.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -6578,6 +6738,10 @@ extension CSINode.ClientProtocol {
 
     /// Call the "NodePublishVolume" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Shows a volume to a pod.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -6606,6 +6770,10 @@ extension CSINode.ClientProtocol {
     }
 
     /// Call the "NodeUnpublishVolume" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Takes a volume from a pod.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -77,10 +77,13 @@ public nonisolated struct CSIGetPluginInfoResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Version of the driver.
   public var vendorVersion: String = String()
 
+  /// Further facts about the driver.
   public var manifest: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -103,6 +106,7 @@ public nonisolated struct CSIGetPluginCapabilitiesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rights beyond those of an ordinary process.
   public var capabilities: [CSIPluginCapability] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -117,6 +121,7 @@ public nonisolated struct CSIPluginCapability: Sendable {
 
   public var type: CSIPluginCapability.OneOf_Type? = nil
 
+  /// Service that is meant.
   public var service: CSIPluginCapability.Service {
     get {
       if case .service(let v)? = type {return v}
@@ -125,6 +130,7 @@ public nonisolated struct CSIPluginCapability: Sendable {
     set {type = .service(newValue)}
   }
 
+  /// How volumes can grow.
   public var volumeExpansion: CSIPluginCapability.VolumeExpansion {
     get {
       if case .volumeExpansion(let v)? = type {return v}
@@ -136,7 +142,9 @@ public nonisolated struct CSIPluginCapability: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Type: Equatable, Sendable {
+    /// Service that is meant.
     case service(CSIPluginCapability.Service)
+    /// How volumes can grow.
     case volumeExpansion(CSIPluginCapability.VolumeExpansion)
 
   }
@@ -146,6 +154,7 @@ public nonisolated struct CSIPluginCapability: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Which kind it is; the known values are listed.
     public var type: CSIPluginCapability.Service.TypeEnum = .unknown
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -204,6 +213,7 @@ public nonisolated struct CSIPluginCapability: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Which kind it is; the known values are listed.
     public var type: CSIPluginCapability.VolumeExpansion.TypeEnum = .unknown
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -267,6 +277,7 @@ public nonisolated struct CSIProbeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it can take traffic.
   public var ready: SwiftProtobuf.Google_Protobuf_BoolValue {
     get {_ready ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
     set {_ready = newValue}
@@ -288,8 +299,10 @@ public nonisolated struct CSICreateVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// How large it must and may be.
   public var capacityRange: CSICapacityRange {
     get {_capacityRange ?? CSICapacityRange()}
     set {_capacityRange = newValue}
@@ -299,12 +312,16 @@ public nonisolated struct CSICreateVolumeRequest: Sendable {
   /// Clears the value of `capacityRange`. Subsequent reads from it will return its default value.
   public mutating func clearCapacityRange() {self._capacityRange = nil}
 
+  /// Ways in which the volume will be used.
   public var volumeCapabilities: [CSIVolumeCapability] = []
 
+  /// Settings for the driver or controller.
   public var parameters: Dictionary<String,String> = [:]
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// What the volume is filled from.
   public var volumeContentSource: CSIVolumeContentSource {
     get {_volumeContentSource ?? CSIVolumeContentSource()}
     set {_volumeContentSource = newValue}
@@ -314,6 +331,7 @@ public nonisolated struct CSICreateVolumeRequest: Sendable {
   /// Clears the value of `volumeContentSource`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeContentSource() {self._volumeContentSource = nil}
 
+  /// Where the volume must be reached from.
   public var accessibilityRequirements: CSITopologyRequirement {
     get {_accessibilityRequirements ?? CSITopologyRequirement()}
     set {_accessibilityRequirements = newValue}
@@ -323,6 +341,7 @@ public nonisolated struct CSICreateVolumeRequest: Sendable {
   /// Clears the value of `accessibilityRequirements`. Subsequent reads from it will return its default value.
   public mutating func clearAccessibilityRequirements() {self._accessibilityRequirements = nil}
 
+  /// Settings that can be changed later.
   public var mutableParameters: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -341,6 +360,7 @@ public nonisolated struct CSIVolumeContentSource: Sendable {
 
   public var type: CSIVolumeContentSource.OneOf_Type? = nil
 
+  /// The snapshot.
   public var snapshot: CSIVolumeContentSource.SnapshotSource {
     get {
       if case .snapshot(let v)? = type {return v}
@@ -349,6 +369,7 @@ public nonisolated struct CSIVolumeContentSource: Sendable {
     set {type = .snapshot(newValue)}
   }
 
+  /// Name of the volume.
   public var volume: CSIVolumeContentSource.VolumeSource {
     get {
       if case .volume(let v)? = type {return v}
@@ -360,7 +381,9 @@ public nonisolated struct CSIVolumeContentSource: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Type: Equatable, Sendable {
+    /// The snapshot.
     case snapshot(CSIVolumeContentSource.SnapshotSource)
+    /// Name of the volume.
     case volume(CSIVolumeContentSource.VolumeSource)
 
   }
@@ -370,6 +393,7 @@ public nonisolated struct CSIVolumeContentSource: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Identity of the snapshot.
     public var snapshotID: String = String()
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -382,6 +406,7 @@ public nonisolated struct CSIVolumeContentSource: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Identity of the volume.
     public var volumeID: String = String()
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -397,6 +422,7 @@ public nonisolated struct CSICreateVolumeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the volume.
   public var volume: CSIVolume {
     get {_volume ?? CSIVolume()}
     set {_volume = newValue}
@@ -420,6 +446,7 @@ public nonisolated struct CSIVolumeCapability: Sendable {
 
   public var accessType: CSIVolumeCapability.OneOf_AccessType? = nil
 
+  /// The volume as a block device.
   public var block: CSIVolumeCapability.BlockVolume {
     get {
       if case .block(let v)? = accessType {return v}
@@ -428,6 +455,7 @@ public nonisolated struct CSIVolumeCapability: Sendable {
     set {accessType = .block(newValue)}
   }
 
+  /// The volume as a mounted file system.
   public var mount: CSIVolumeCapability.MountVolume {
     get {
       if case .mount(let v)? = accessType {return v}
@@ -436,6 +464,7 @@ public nonisolated struct CSIVolumeCapability: Sendable {
     set {accessType = .mount(newValue)}
   }
 
+  /// Who may use the volume at the same time.
   public var accessMode: CSIVolumeCapability.AccessMode {
     get {_accessMode ?? CSIVolumeCapability.AccessMode()}
     set {_accessMode = newValue}
@@ -448,7 +477,9 @@ public nonisolated struct CSIVolumeCapability: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_AccessType: Equatable, Sendable {
+    /// The volume as a block device.
     case block(CSIVolumeCapability.BlockVolume)
+    /// The volume as a mounted file system.
     case mount(CSIVolumeCapability.MountVolume)
 
   }
@@ -468,10 +499,13 @@ public nonisolated struct CSIVolumeCapability: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// File system type to mount, such as ext4.
     public var fsType: String = String()
 
+    /// Options of the mount.
     public var mountFlags: [String] = []
 
+    /// Group that owns the files.
     public var volumeMountGroup: String = String()
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -484,6 +518,7 @@ public nonisolated struct CSIVolumeCapability: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Permission bits, or the way it is done.
     public var mode: CSIVolumeCapability.AccessMode.Mode = .unknown
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -559,8 +594,10 @@ public nonisolated struct CSICapacityRange: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Fewest bytes.
   public var requiredBytes: Int64 = 0
 
+  /// At most so many bytes.
   public var limitBytes: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -573,12 +610,16 @@ public nonisolated struct CSIVolume: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Size in bytes.
   public var capacityBytes: Int64 = 0
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Properties that later calls get.
   public var volumeContext: Dictionary<String,String> = [:]
 
+  /// What it was filled from.
   public var contentSource: CSIVolumeContentSource {
     get {_contentSource ?? CSIVolumeContentSource()}
     set {_contentSource = newValue}
@@ -588,6 +629,7 @@ public nonisolated struct CSIVolume: Sendable {
   /// Clears the value of `contentSource`. Subsequent reads from it will return its default value.
   public mutating func clearContentSource() {self._contentSource = nil}
 
+  /// Where it can be reached from.
   public var accessibleTopology: [CSITopology] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -602,8 +644,10 @@ public nonisolated struct CSITopologyRequirement: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Places, one of which it must be.
   public var requisite: [CSITopology] = []
 
+  /// Places in order of preference.
   public var preferred: [CSITopology] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -616,6 +660,7 @@ public nonisolated struct CSITopology: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Keys and values that name a place.
   public var segments: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -628,8 +673,10 @@ public nonisolated struct CSIDeleteVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -652,10 +699,13 @@ public nonisolated struct CSIControllerPublishVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Identity of the node at the driver.
   public var nodeID: String = String()
 
+  /// How the volume will be used.
   public var volumeCapability: CSIVolumeCapability {
     get {_volumeCapability ?? CSIVolumeCapability()}
     set {_volumeCapability = newValue}
@@ -665,10 +715,13 @@ public nonisolated struct CSIControllerPublishVolumeRequest: Sendable {
   /// Clears the value of `volumeCapability`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeCapability() {self._volumeCapability = nil}
 
+  /// Whether only reading is allowed.
   public var readonly: Bool = false
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// Properties that later calls get.
   public var volumeContext: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -683,6 +736,7 @@ public nonisolated struct CSIControllerPublishVolumeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Properties from attaching.
   public var publishContext: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -695,10 +749,13 @@ public nonisolated struct CSIControllerUnpublishVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Identity of the node at the driver.
   public var nodeID: String = String()
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -721,16 +778,22 @@ public nonisolated struct CSIValidateVolumeCapabilitiesRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Properties that later calls get.
   public var volumeContext: Dictionary<String,String> = [:]
 
+  /// Ways in which the volume will be used.
   public var volumeCapabilities: [CSIVolumeCapability] = []
 
+  /// Settings for the driver or controller.
   public var parameters: Dictionary<String,String> = [:]
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// Settings that can be changed later.
   public var mutableParameters: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -743,6 +806,7 @@ public nonisolated struct CSIValidateVolumeCapabilitiesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What was confirmed.
   public var confirmed: CSIValidateVolumeCapabilitiesResponse.Confirmed {
     get {_confirmed ?? CSIValidateVolumeCapabilitiesResponse.Confirmed()}
     set {_confirmed = newValue}
@@ -752,6 +816,7 @@ public nonisolated struct CSIValidateVolumeCapabilitiesResponse: Sendable {
   /// Clears the value of `confirmed`. Subsequent reads from it will return its default value.
   public mutating func clearConfirmed() {self._confirmed = nil}
 
+  /// Explanation for people.
   public var message: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -761,12 +826,16 @@ public nonisolated struct CSIValidateVolumeCapabilitiesResponse: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Properties that later calls get.
     public var volumeContext: Dictionary<String,String> = [:]
 
+    /// Ways in which the volume will be used.
     public var volumeCapabilities: [CSIVolumeCapability] = []
 
+    /// Settings for the driver or controller.
     public var parameters: Dictionary<String,String> = [:]
 
+    /// Settings that can be changed later.
     public var mutableParameters: Dictionary<String,String> = [:]
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -784,8 +853,10 @@ public nonisolated struct CSIListVolumesRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Most entries of a page.
   public var maxEntries: Int32 = 0
 
+  /// Where the page begins.
   public var startingToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -798,8 +869,10 @@ public nonisolated struct CSIListVolumesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The entries.
   public var entries: [CSIListVolumesResponse.Entry] = []
 
+  /// Where the next page begins.
   public var nextToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -809,8 +882,10 @@ public nonisolated struct CSIListVolumesResponse: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Nodes that the volume is attached to.
     public var publishedNodeIds: [String] = []
 
+    /// Whether the volume is well.
     public var volumeCondition: CSIVolumeCondition {
       get {_volumeCondition ?? CSIVolumeCondition()}
       set {_volumeCondition = newValue}
@@ -832,6 +907,7 @@ public nonisolated struct CSIListVolumesResponse: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Name of the volume.
     public var volume: CSIVolume {
       get {_volume ?? CSIVolume()}
       set {_volume = newValue}
@@ -841,6 +917,7 @@ public nonisolated struct CSIListVolumesResponse: Sendable {
     /// Clears the value of `volume`. Subsequent reads from it will return its default value.
     public mutating func clearVolume() {self._volume = nil}
 
+    /// What was last observed; written by the system. In a condition: True, False or Unknown.
     public var status: CSIListVolumesResponse.VolumeStatus {
       get {_status ?? CSIListVolumesResponse.VolumeStatus()}
       set {_status = newValue}
@@ -866,6 +943,7 @@ public nonisolated struct CSIControllerGetVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -878,6 +956,7 @@ public nonisolated struct CSIControllerGetVolumeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the volume.
   public var volume: CSIVolume {
     get {_volume ?? CSIVolume()}
     set {_volume = newValue}
@@ -887,6 +966,7 @@ public nonisolated struct CSIControllerGetVolumeResponse: Sendable {
   /// Clears the value of `volume`. Subsequent reads from it will return its default value.
   public mutating func clearVolume() {self._volume = nil}
 
+  /// What was last observed; written by the system. In a condition: True, False or Unknown.
   public var status: CSIControllerGetVolumeResponse.VolumeStatus {
     get {_status ?? CSIControllerGetVolumeResponse.VolumeStatus()}
     set {_status = newValue}
@@ -903,8 +983,10 @@ public nonisolated struct CSIControllerGetVolumeResponse: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Nodes that the volume is attached to.
     public var publishedNodeIds: [String] = []
 
+    /// Whether the volume is well.
     public var volumeCondition: CSIVolumeCondition {
       get {_volumeCondition ?? CSIVolumeCondition()}
       set {_volumeCondition = newValue}
@@ -932,10 +1014,13 @@ public nonisolated struct CSIControllerModifyVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// Settings that can be changed later.
   public var mutableParameters: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -958,10 +1043,13 @@ public nonisolated struct CSIGetCapacityRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Ways in which the volume will be used.
   public var volumeCapabilities: [CSIVolumeCapability] = []
 
+  /// Settings for the driver or controller.
   public var parameters: Dictionary<String,String> = [:]
 
+  /// Where it can be reached from.
   public var accessibleTopology: CSITopology {
     get {_accessibleTopology ?? CSITopology()}
     set {_accessibleTopology = newValue}
@@ -983,8 +1071,10 @@ public nonisolated struct CSIGetCapacityResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Bytes that can still be given out.
   public var availableCapacity: Int64 = 0
 
+  /// Size of the largest volume.
   public var maximumVolumeSize: SwiftProtobuf.Google_Protobuf_Int64Value {
     get {_maximumVolumeSize ?? SwiftProtobuf.Google_Protobuf_Int64Value()}
     set {_maximumVolumeSize = newValue}
@@ -994,6 +1084,7 @@ public nonisolated struct CSIGetCapacityResponse: Sendable {
   /// Clears the value of `maximumVolumeSize`. Subsequent reads from it will return its default value.
   public mutating func clearMaximumVolumeSize() {self._maximumVolumeSize = nil}
 
+  /// Size of the smallest volume.
   public var minimumVolumeSize: SwiftProtobuf.Google_Protobuf_Int64Value {
     get {_minimumVolumeSize ?? SwiftProtobuf.Google_Protobuf_Int64Value()}
     set {_minimumVolumeSize = newValue}
@@ -1026,6 +1117,7 @@ public nonisolated struct CSIControllerGetCapabilitiesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rights beyond those of an ordinary process.
   public var capabilities: [CSIControllerServiceCapability] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1040,6 +1132,7 @@ public nonisolated struct CSIControllerServiceCapability: Sendable {
 
   public var type: CSIControllerServiceCapability.OneOf_Type? = nil
 
+  /// A call that the driver serves.
   public var rpc: CSIControllerServiceCapability.RPC {
     get {
       if case .rpc(let v)? = type {return v}
@@ -1051,6 +1144,7 @@ public nonisolated struct CSIControllerServiceCapability: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Type: Equatable, Sendable {
+    /// A call that the driver serves.
     case rpc(CSIControllerServiceCapability.RPC)
 
   }
@@ -1060,6 +1154,7 @@ public nonisolated struct CSIControllerServiceCapability: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Which kind it is; the known values are listed.
     public var type: CSIControllerServiceCapability.RPC.TypeEnum = .unknown
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1165,12 +1260,16 @@ public nonisolated struct CSICreateSnapshotRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Volume that it was made from.
   public var sourceVolumeID: String = String()
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// Settings for the driver or controller.
   public var parameters: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1183,6 +1282,7 @@ public nonisolated struct CSICreateSnapshotResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The snapshot.
   public var snapshot: CSISnapshot {
     get {_snapshot ?? CSISnapshot()}
     set {_snapshot = newValue}
@@ -1204,12 +1304,16 @@ public nonisolated struct CSISnapshot: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Size in bytes.
   public var sizeBytes: Int64 = 0
 
+  /// Identity of the snapshot.
   public var snapshotID: String = String()
 
+  /// Volume that it was made from.
   public var sourceVolumeID: String = String()
 
+  /// When it was made.
   public var creationTime: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_creationTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_creationTime = newValue}
@@ -1219,8 +1323,10 @@ public nonisolated struct CSISnapshot: Sendable {
   /// Clears the value of `creationTime`. Subsequent reads from it will return its default value.
   public mutating func clearCreationTime() {self._creationTime = nil}
 
+  /// Whether it can be used.
   public var readyToUse: Bool = false
 
+  /// Group of snapshots that it belongs to.
   public var groupSnapshotID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1235,8 +1341,10 @@ public nonisolated struct CSIDeleteSnapshotRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the snapshot.
   public var snapshotID: String = String()
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1259,14 +1367,19 @@ public nonisolated struct CSIListSnapshotsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Most entries of a page.
   public var maxEntries: Int32 = 0
 
+  /// Where the page begins.
   public var startingToken: String = String()
 
+  /// Volume that it was made from.
   public var sourceVolumeID: String = String()
 
+  /// Identity of the snapshot.
   public var snapshotID: String = String()
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1279,8 +1392,10 @@ public nonisolated struct CSIListSnapshotsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The entries.
   public var entries: [CSIListSnapshotsResponse.Entry] = []
 
+  /// Where the next page begins.
   public var nextToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1290,6 +1405,7 @@ public nonisolated struct CSIListSnapshotsResponse: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// The snapshot.
     public var snapshot: CSISnapshot {
       get {_snapshot ?? CSISnapshot()}
       set {_snapshot = newValue}
@@ -1314,8 +1430,10 @@ public nonisolated struct CSIGetSnapshotRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the snapshot.
   public var snapshotID: String = String()
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1328,6 +1446,7 @@ public nonisolated struct CSIGetSnapshotResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The snapshot.
   public var snapshot: CSISnapshot {
     get {_snapshot ?? CSISnapshot()}
     set {_snapshot = newValue}
@@ -1349,8 +1468,10 @@ public nonisolated struct CSIControllerExpandVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// How large it must and may be.
   public var capacityRange: CSICapacityRange {
     get {_capacityRange ?? CSICapacityRange()}
     set {_capacityRange = newValue}
@@ -1360,8 +1481,10 @@ public nonisolated struct CSIControllerExpandVolumeRequest: Sendable {
   /// Clears the value of `capacityRange`. Subsequent reads from it will return its default value.
   public mutating func clearCapacityRange() {self._capacityRange = nil}
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// How the volume will be used.
   public var volumeCapability: CSIVolumeCapability {
     get {_volumeCapability ?? CSIVolumeCapability()}
     set {_volumeCapability = newValue}
@@ -1384,8 +1507,10 @@ public nonisolated struct CSIControllerExpandVolumeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Size in bytes.
   public var capacityBytes: Int64 = 0
 
+  /// Whether the node has to do its part.
   public var nodeExpansionRequired: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1398,12 +1523,16 @@ public nonisolated struct CSINodeStageVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Properties from attaching.
   public var publishContext: Dictionary<String,String> = [:]
 
+  /// Path where the volume is staged.
   public var stagingTargetPath: String = String()
 
+  /// How the volume will be used.
   public var volumeCapability: CSIVolumeCapability {
     get {_volumeCapability ?? CSIVolumeCapability()}
     set {_volumeCapability = newValue}
@@ -1413,8 +1542,10 @@ public nonisolated struct CSINodeStageVolumeRequest: Sendable {
   /// Clears the value of `volumeCapability`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeCapability() {self._volumeCapability = nil}
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// Properties that later calls get.
   public var volumeContext: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1439,8 +1570,10 @@ public nonisolated struct CSINodeUnstageVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Path where the volume is staged.
   public var stagingTargetPath: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1463,14 +1596,19 @@ public nonisolated struct CSINodePublishVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Properties from attaching.
   public var publishContext: Dictionary<String,String> = [:]
 
+  /// Path where the volume is staged.
   public var stagingTargetPath: String = String()
 
+  /// Path where the volume is published.
   public var targetPath: String = String()
 
+  /// How the volume will be used.
   public var volumeCapability: CSIVolumeCapability {
     get {_volumeCapability ?? CSIVolumeCapability()}
     set {_volumeCapability = newValue}
@@ -1480,10 +1618,13 @@ public nonisolated struct CSINodePublishVolumeRequest: Sendable {
   /// Clears the value of `volumeCapability`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeCapability() {self._volumeCapability = nil}
 
+  /// Whether only reading is allowed.
   public var readonly: Bool = false
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// Properties that later calls get.
   public var volumeContext: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1508,8 +1649,10 @@ public nonisolated struct CSINodeUnpublishVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Path where the volume is published.
   public var targetPath: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1532,10 +1675,13 @@ public nonisolated struct CSINodeGetVolumeStatsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Path of the volume.
   public var volumePath: String = String()
 
+  /// Path where the volume is staged.
   public var stagingTargetPath: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1548,8 +1694,10 @@ public nonisolated struct CSINodeGetVolumeStatsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Figures of use.
   public var usage: [CSIVolumeUsage] = []
 
+  /// Whether the volume is well.
   public var volumeCondition: CSIVolumeCondition {
     get {_volumeCondition ?? CSIVolumeCondition()}
     set {_volumeCondition = newValue}
@@ -1571,12 +1719,16 @@ public nonisolated struct CSIVolumeUsage: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is left.
   public var available: Int64 = 0
 
+  /// All there is.
   public var total: Int64 = 0
 
+  /// How much there is of each resource.
   public var used: Int64 = 0
 
+  /// Bytes or inodes.
   public var unit: CSIVolumeUsage.Unit = .unknown
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1627,8 +1779,10 @@ public nonisolated struct CSIVolumeCondition: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether something is wrong.
   public var abnormal: Bool = false
 
+  /// Explanation for people.
   public var message: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1651,6 +1805,7 @@ public nonisolated struct CSINodeGetCapabilitiesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rights beyond those of an ordinary process.
   public var capabilities: [CSINodeServiceCapability] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1665,6 +1820,7 @@ public nonisolated struct CSINodeServiceCapability: Sendable {
 
   public var type: CSINodeServiceCapability.OneOf_Type? = nil
 
+  /// A call that the driver serves.
   public var rpc: CSINodeServiceCapability.RPC {
     get {
       if case .rpc(let v)? = type {return v}
@@ -1676,6 +1832,7 @@ public nonisolated struct CSINodeServiceCapability: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Type: Equatable, Sendable {
+    /// A call that the driver serves.
     case rpc(CSINodeServiceCapability.RPC)
 
   }
@@ -1685,6 +1842,7 @@ public nonisolated struct CSINodeServiceCapability: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Which kind it is; the known values are listed.
     public var type: CSINodeServiceCapability.RPC.TypeEnum = .unknown
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1764,10 +1922,13 @@ public nonisolated struct CSINodeGetInfoResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the node at the driver.
   public var nodeID: String = String()
 
+  /// The most volumes of a node.
   public var maxVolumesPerNode: Int64 = 0
 
+  /// Where it can be reached from.
   public var accessibleTopology: CSITopology {
     get {_accessibleTopology ?? CSITopology()}
     set {_accessibleTopology = newValue}
@@ -1789,10 +1950,13 @@ public nonisolated struct CSINodeExpandVolumeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the volume.
   public var volumeID: String = String()
 
+  /// Path of the volume.
   public var volumePath: String = String()
 
+  /// How large it must and may be.
   public var capacityRange: CSICapacityRange {
     get {_capacityRange ?? CSICapacityRange()}
     set {_capacityRange = newValue}
@@ -1802,8 +1966,10 @@ public nonisolated struct CSINodeExpandVolumeRequest: Sendable {
   /// Clears the value of `capacityRange`. Subsequent reads from it will return its default value.
   public mutating func clearCapacityRange() {self._capacityRange = nil}
 
+  /// Path where the volume is staged.
   public var stagingTargetPath: String = String()
 
+  /// How the volume will be used.
   public var volumeCapability: CSIVolumeCapability {
     get {_volumeCapability ?? CSIVolumeCapability()}
     set {_volumeCapability = newValue}
@@ -1813,6 +1979,7 @@ public nonisolated struct CSINodeExpandVolumeRequest: Sendable {
   /// Clears the value of `volumeCapability`. Subsequent reads from it will return its default value.
   public mutating func clearVolumeCapability() {self._volumeCapability = nil}
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1828,6 +1995,7 @@ public nonisolated struct CSINodeExpandVolumeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Size in bytes.
   public var capacityBytes: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1850,6 +2018,7 @@ public nonisolated struct CSIGroupControllerGetCapabilitiesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Rights beyond those of an ordinary process.
   public var capabilities: [CSIGroupControllerServiceCapability] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1864,6 +2033,7 @@ public nonisolated struct CSIGroupControllerServiceCapability: Sendable {
 
   public var type: CSIGroupControllerServiceCapability.OneOf_Type? = nil
 
+  /// A call that the driver serves.
   public var rpc: CSIGroupControllerServiceCapability.RPC {
     get {
       if case .rpc(let v)? = type {return v}
@@ -1875,6 +2045,7 @@ public nonisolated struct CSIGroupControllerServiceCapability: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Type: Equatable, Sendable {
+    /// A call that the driver serves.
     case rpc(CSIGroupControllerServiceCapability.RPC)
 
   }
@@ -1884,6 +2055,7 @@ public nonisolated struct CSIGroupControllerServiceCapability: Sendable {
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
+    /// Which kind it is; the known values are listed.
     public var type: CSIGroupControllerServiceCapability.RPC.TypeEnum = .unknown
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1933,12 +2105,16 @@ public nonisolated struct CSICreateVolumeGroupSnapshotRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Volumes that it is made from.
   public var sourceVolumeIds: [String] = []
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
+  /// Settings for the driver or controller.
   public var parameters: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1951,6 +2127,7 @@ public nonisolated struct CSICreateVolumeGroupSnapshotResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The group of snapshots.
   public var groupSnapshot: CSIVolumeGroupSnapshot {
     get {_groupSnapshot ?? CSIVolumeGroupSnapshot()}
     set {_groupSnapshot = newValue}
@@ -1972,10 +2149,13 @@ public nonisolated struct CSIVolumeGroupSnapshot: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group of snapshots that it belongs to.
   public var groupSnapshotID: String = String()
 
+  /// The snapshots.
   public var snapshots: [CSISnapshot] = []
 
+  /// When it was made.
   public var creationTime: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_creationTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_creationTime = newValue}
@@ -1985,6 +2165,7 @@ public nonisolated struct CSIVolumeGroupSnapshot: Sendable {
   /// Clears the value of `creationTime`. Subsequent reads from it will return its default value.
   public mutating func clearCreationTime() {self._creationTime = nil}
 
+  /// Whether it can be used.
   public var readyToUse: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1999,10 +2180,13 @@ public nonisolated struct CSIDeleteVolumeGroupSnapshotRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group of snapshots that it belongs to.
   public var groupSnapshotID: String = String()
 
+  /// Identities of the snapshots.
   public var snapshotIds: [String] = []
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2025,10 +2209,13 @@ public nonisolated struct CSIGetVolumeGroupSnapshotRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Group of snapshots that it belongs to.
   public var groupSnapshotID: String = String()
 
+  /// Identities of the snapshots.
   public var snapshotIds: [String] = []
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2041,6 +2228,7 @@ public nonisolated struct CSIGetVolumeGroupSnapshotResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The group of snapshots.
   public var groupSnapshot: CSIVolumeGroupSnapshot {
     get {_groupSnapshot ?? CSIVolumeGroupSnapshot()}
     set {_groupSnapshot = newValue}
@@ -2062,8 +2250,10 @@ public nonisolated struct CSIBlockMetadata: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Where it begins.
   public var byteOffset: Int64 = 0
 
+  /// Size in bytes.
   public var sizeBytes: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2076,12 +2266,16 @@ public nonisolated struct CSIGetMetadataAllocatedRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the snapshot.
   public var snapshotID: String = String()
 
+  /// Where to begin.
   public var startingOffset: Int64 = 0
 
+  /// Most results of an answer.
   public var maxResults: Int32 = 0
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2094,10 +2288,13 @@ public nonisolated struct CSIGetMetadataAllocatedResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether blocks have one length.
   public var blockMetadataType: CSIBlockMetadataType = .unknown
 
+  /// Size of the volume.
   public var volumeCapacityBytes: Int64 = 0
 
+  /// The blocks.
   public var blockMetadata: [CSIBlockMetadata] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2110,14 +2307,19 @@ public nonisolated struct CSIGetMetadataDeltaRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Snapshot to compare with.
   public var baseSnapshotID: String = String()
 
+  /// Snapshot that is looked at.
   public var targetSnapshotID: String = String()
 
+  /// Where to begin.
   public var startingOffset: Int64 = 0
 
+  /// Most results of an answer.
   public var maxResults: Int32 = 0
 
+  /// Secrets that belong to it.
   public var secrets: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2130,10 +2332,13 @@ public nonisolated struct CSIGetMetadataDeltaResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether blocks have one length.
   public var blockMetadataType: CSIBlockMetadataType = .unknown
 
+  /// Size of the volume.
   public var volumeCapacityBytes: Int64 = 0
 
+  /// The blocks.
   public var blockMetadata: [CSIBlockMetadata] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

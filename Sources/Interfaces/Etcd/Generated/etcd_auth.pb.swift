@@ -34,6 +34,7 @@ public nonisolated struct EtcdUserAddOptions: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether the user has no password.
   public var noPassword: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -46,12 +47,16 @@ public nonisolated struct EtcdUser: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: Data = Data()
 
+  /// Password.
   public var password: Data = Data()
 
+  /// The roles.
   public var roles: [String] = []
 
+  /// Further settings, as name and value.
   public var options: EtcdUserAddOptions {
     get {_options ?? EtcdUserAddOptions()}
     set {_options = newValue}
@@ -73,10 +78,13 @@ public nonisolated struct EtcdPermission: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Read, write or both.
   public var permType: EtcdPermission.TypeEnum = .read
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
+  /// End of the range of keys, itself not in it.
   public var rangeEnd: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -127,8 +135,10 @@ public nonisolated struct EtcdRole: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: Data = Data()
 
+  /// Rights to keys.
   public var keyPermission: [EtcdPermission] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -34,16 +34,22 @@ public nonisolated struct EtcdKeyValue: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
+  /// Revision at which the key was made.
   public var createRevision: Int64 = 0
 
+  /// Revision at which the key was last changed.
   public var modRevision: Int64 = 0
 
+  /// Version.
   public var version: Int64 = 0
 
+  /// Value as text or number.
   public var value: Data = Data()
 
+  /// Lease that the key ends with.
   public var lease: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -56,8 +62,10 @@ public nonisolated struct EtcdEvent: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: EtcdEvent.EventType = .put
 
+  /// The key and its value.
   public var kv: EtcdKeyValue {
     get {_kv ?? EtcdKeyValue()}
     set {_kv = newValue}
@@ -67,6 +75,7 @@ public nonisolated struct EtcdEvent: Sendable {
   /// Clears the value of `kv`. Subsequent reads from it will return its default value.
   public mutating func clearKv() {self._kv = nil}
 
+  /// The key before the change, or whether it is wanted.
   public var prevKv: EtcdKeyValue {
     get {_prevKv ?? EtcdKeyValue()}
     set {_prevKv = newValue}

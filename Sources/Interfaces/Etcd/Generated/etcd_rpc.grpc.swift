@@ -124,6 +124,10 @@ extension EtcdKV {
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "Range" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Reads keys.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `EtcdRangeRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -137,6 +141,10 @@ extension EtcdKV {
         ) async throws -> GRPCCore.StreamingServerResponse<EtcdRangeResponse>
 
         /// Handle the "Put" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Writes a key.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `EtcdPutRequest` messages.
@@ -152,6 +160,10 @@ extension EtcdKV {
 
         /// Handle the "DeleteRange" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes keys.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `EtcdDeleteRangeRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -166,6 +178,10 @@ extension EtcdKV {
 
         /// Handle the "Txn" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Does several things at once, depending on comparisons.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `EtcdTxnRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -179,6 +195,10 @@ extension EtcdKV {
         ) async throws -> GRPCCore.StreamingServerResponse<EtcdTxnResponse>
 
         /// Handle the "Compact" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets history up to a revision.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `EtcdCompactionRequest` messages.
@@ -203,6 +223,10 @@ extension EtcdKV {
     public protocol ServiceProtocol: EtcdKV.StreamingServiceProtocol {
         /// Handle the "Range" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Reads keys.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdRangeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -216,6 +240,10 @@ extension EtcdKV {
         ) async throws -> GRPCCore.ServerResponse<EtcdRangeResponse>
 
         /// Handle the "Put" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Writes a key.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdPutRequest` message.
@@ -231,6 +259,10 @@ extension EtcdKV {
 
         /// Handle the "DeleteRange" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes keys.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdDeleteRangeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -245,6 +277,10 @@ extension EtcdKV {
 
         /// Handle the "Txn" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Does several things at once, depending on comparisons.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdTxnRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -258,6 +294,10 @@ extension EtcdKV {
         ) async throws -> GRPCCore.ServerResponse<EtcdTxnResponse>
 
         /// Handle the "Compact" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets history up to a revision.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdCompactionRequest` message.
@@ -280,6 +320,10 @@ extension EtcdKV {
     public protocol SimpleServiceProtocol: EtcdKV.ServiceProtocol {
         /// Handle the "Range" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Reads keys.
+        ///
         /// - Parameters:
         ///   - request: A `EtcdRangeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -293,6 +337,10 @@ extension EtcdKV {
         ) async throws -> EtcdRangeResponse
 
         /// Handle the "Put" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Writes a key.
         ///
         /// - Parameters:
         ///   - request: A `EtcdPutRequest` message.
@@ -308,6 +356,10 @@ extension EtcdKV {
 
         /// Handle the "DeleteRange" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes keys.
+        ///
         /// - Parameters:
         ///   - request: A `EtcdDeleteRangeRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -322,6 +374,10 @@ extension EtcdKV {
 
         /// Handle the "Txn" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Does several things at once, depending on comparisons.
+        ///
         /// - Parameters:
         ///   - request: A `EtcdTxnRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -335,6 +391,10 @@ extension EtcdKV {
         ) async throws -> EtcdTxnResponse
 
         /// Handle the "Compact" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets history up to a revision.
         ///
         /// - Parameters:
         ///   - request: A `EtcdCompactionRequest` message.
@@ -551,6 +611,10 @@ extension EtcdKV {
     public protocol ClientProtocol: Sendable {
         /// Call the "Range" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Reads keys.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdRangeRequest` message.
         ///   - serializer: A serializer for `EtcdRangeRequest` messages.
@@ -569,6 +633,10 @@ extension EtcdKV {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "Put" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Writes a key.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdPutRequest` message.
@@ -589,6 +657,10 @@ extension EtcdKV {
 
         /// Call the "DeleteRange" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes keys.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdDeleteRangeRequest` message.
         ///   - serializer: A serializer for `EtcdDeleteRangeRequest` messages.
@@ -608,6 +680,10 @@ extension EtcdKV {
 
         /// Call the "Txn" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Does several things at once, depending on comparisons.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdTxnRequest` message.
         ///   - serializer: A serializer for `EtcdTxnRequest` messages.
@@ -626,6 +702,10 @@ extension EtcdKV {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "Compact" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets history up to a revision.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdCompactionRequest` message.
@@ -663,6 +743,10 @@ extension EtcdKV {
 
         /// Call the "Range" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Reads keys.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdRangeRequest` message.
         ///   - serializer: A serializer for `EtcdRangeRequest` messages.
@@ -692,6 +776,10 @@ extension EtcdKV {
         }
 
         /// Call the "Put" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Writes a key.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdPutRequest` message.
@@ -723,6 +811,10 @@ extension EtcdKV {
 
         /// Call the "DeleteRange" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes keys.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdDeleteRangeRequest` message.
         ///   - serializer: A serializer for `EtcdDeleteRangeRequest` messages.
@@ -753,6 +845,10 @@ extension EtcdKV {
 
         /// Call the "Txn" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Does several things at once, depending on comparisons.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdTxnRequest` message.
         ///   - serializer: A serializer for `EtcdTxnRequest` messages.
@@ -782,6 +878,10 @@ extension EtcdKV {
         }
 
         /// Call the "Compact" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets history up to a revision.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `EtcdCompactionRequest` message.
@@ -818,6 +918,10 @@ extension EtcdKV {
 extension EtcdKV.ClientProtocol {
     /// Call the "Range" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Reads keys.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `EtcdRangeRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -842,6 +946,10 @@ extension EtcdKV.ClientProtocol {
     }
 
     /// Call the "Put" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Writes a key.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `EtcdPutRequest` message.
@@ -868,6 +976,10 @@ extension EtcdKV.ClientProtocol {
 
     /// Call the "DeleteRange" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Deletes keys.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `EtcdDeleteRangeRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -893,6 +1005,10 @@ extension EtcdKV.ClientProtocol {
 
     /// Call the "Txn" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Does several things at once, depending on comparisons.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `EtcdTxnRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -917,6 +1033,10 @@ extension EtcdKV.ClientProtocol {
     }
 
     /// Call the "Compact" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets history up to a revision.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `EtcdCompactionRequest` message.
@@ -947,6 +1067,10 @@ extension EtcdKV.ClientProtocol {
 extension EtcdKV.ClientProtocol {
     /// Call the "Range" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Reads keys.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -975,6 +1099,10 @@ extension EtcdKV.ClientProtocol {
     }
 
     /// Call the "Put" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Writes a key.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1005,6 +1133,10 @@ extension EtcdKV.ClientProtocol {
 
     /// Call the "DeleteRange" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Deletes keys.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -1034,6 +1166,10 @@ extension EtcdKV.ClientProtocol {
 
     /// Call the "Txn" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Does several things at once, depending on comparisons.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -1062,6 +1198,10 @@ extension EtcdKV.ClientProtocol {
     }
 
     /// Call the "Compact" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets history up to a revision.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1144,6 +1284,10 @@ extension EtcdWatch {
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "Watch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells changes of keys.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `EtcdWatchRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -1167,6 +1311,10 @@ extension EtcdWatch {
     public protocol ServiceProtocol: EtcdWatch.StreamingServiceProtocol {
         /// Handle the "Watch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells changes of keys.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `EtcdWatchRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -1187,6 +1335,10 @@ extension EtcdWatch {
     /// then use ``ServiceProtocol`` instead.
     public protocol SimpleServiceProtocol: EtcdWatch.ServiceProtocol {
         /// Handle the "Watch" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells changes of keys.
         ///
         /// - Parameters:
         ///   - request: A stream of `EtcdWatchRequest` messages.
@@ -1258,6 +1410,10 @@ extension EtcdWatch {
     public protocol ClientProtocol: Sendable {
         /// Call the "Watch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells changes of keys.
+        ///
         /// - Parameters:
         ///   - request: A streaming request producing `EtcdWatchRequest` messages.
         ///   - serializer: A serializer for `EtcdWatchRequest` messages.
@@ -1294,6 +1450,10 @@ extension EtcdWatch {
 
         /// Call the "Watch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells changes of keys.
+        ///
         /// - Parameters:
         ///   - request: A streaming request producing `EtcdWatchRequest` messages.
         ///   - serializer: A serializer for `EtcdWatchRequest` messages.
@@ -1327,6 +1487,10 @@ extension EtcdWatch {
 extension EtcdWatch.ClientProtocol {
     /// Call the "Watch" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells changes of keys.
+    ///
     /// - Parameters:
     ///   - request: A streaming request producing `EtcdWatchRequest` messages.
     ///   - options: Options to apply to this RPC.
@@ -1353,6 +1517,10 @@ extension EtcdWatch.ClientProtocol {
 @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 extension EtcdWatch.ClientProtocol {
     /// Call the "Watch" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells changes of keys.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.

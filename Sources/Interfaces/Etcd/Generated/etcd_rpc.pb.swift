@@ -72,12 +72,16 @@ public nonisolated struct EtcdResponseHeader: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the cluster.
   public var clusterID: UInt64 = 0
 
+  /// Identity of the member.
   public var memberID: UInt64 = 0
 
+  /// Number or hash of the revision.
   public var revision: Int64 = 0
 
+  /// Raft term.
   public var raftTerm: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -90,30 +94,43 @@ public nonisolated struct EtcdRangeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
+  /// End of the range of keys, itself not in it.
   public var rangeEnd: Data = Data()
 
+  /// Most items of a page.
   public var limit: Int64 = 0
 
+  /// Number or hash of the revision.
   public var revision: Int64 = 0
 
+  /// Order of the answer.
   public var sortOrder: EtcdRangeRequest.SortOrder = .none
 
+  /// What is sorted by.
   public var sortTarget: EtcdRangeRequest.SortTarget = .key
 
+  /// Whether a member may answer from what it has.
   public var serializable: Bool = false
 
+  /// Whether values are left out.
   public var keysOnly: Bool = false
 
+  /// Whether only the number is wanted.
   public var countOnly: Bool = false
 
+  /// Only keys changed at or after this revision.
   public var minModRevision: Int64 = 0
 
+  /// Only keys changed at or before this revision.
   public var maxModRevision: Int64 = 0
 
+  /// Only keys made at or after this revision.
   public var minCreateRevision: Int64 = 0
 
+  /// Only keys made at or before this revision.
   public var maxCreateRevision: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -210,6 +227,7 @@ public nonisolated struct EtcdRangeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -219,10 +237,13 @@ public nonisolated struct EtcdRangeResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Keys and values.
   public var kvs: [EtcdKeyValue] = []
 
+  /// Whether there is more.
   public var more: Bool = false
 
+  /// How many there are, or how often it happened.
   public var count: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -237,16 +258,22 @@ public nonisolated struct EtcdPutRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
+  /// Value as text or number.
   public var value: Data = Data()
 
+  /// Lease that the key ends with.
   public var lease: Int64 = 0
 
+  /// The key before the change, or whether it is wanted.
   public var prevKv: Bool = false
 
+  /// Whether the value stays as it is.
   public var ignoreValue: Bool = false
 
+  /// Whether the lease stays as it is.
   public var ignoreLease: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -259,6 +286,7 @@ public nonisolated struct EtcdPutResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -268,6 +296,7 @@ public nonisolated struct EtcdPutResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The key before the change, or whether it is wanted.
   public var prevKv: EtcdKeyValue {
     get {_prevKv ?? EtcdKeyValue()}
     set {_prevKv = newValue}
@@ -290,10 +319,13 @@ public nonisolated struct EtcdDeleteRangeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
+  /// End of the range of keys, itself not in it.
   public var rangeEnd: Data = Data()
 
+  /// The key before the change, or whether it is wanted.
   public var prevKv: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -306,6 +338,7 @@ public nonisolated struct EtcdDeleteRangeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -315,8 +348,10 @@ public nonisolated struct EtcdDeleteRangeResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// How many keys were deleted.
   public var deleted: Int64 = 0
 
+  /// The keys before they were deleted.
   public var prevKvs: [EtcdKeyValue] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -333,6 +368,7 @@ public nonisolated struct EtcdRequestOp: Sendable {
 
   public var request: EtcdRequestOp.OneOf_Request? = nil
 
+  /// A range to read.
   public var requestRange: EtcdRangeRequest {
     get {
       if case .requestRange(let v)? = request {return v}
@@ -341,6 +377,7 @@ public nonisolated struct EtcdRequestOp: Sendable {
     set {request = .requestRange(newValue)}
   }
 
+  /// A key to write.
   public var requestPut: EtcdPutRequest {
     get {
       if case .requestPut(let v)? = request {return v}
@@ -349,6 +386,7 @@ public nonisolated struct EtcdRequestOp: Sendable {
     set {request = .requestPut(newValue)}
   }
 
+  /// A range to delete.
   public var requestDeleteRange: EtcdDeleteRangeRequest {
     get {
       if case .requestDeleteRange(let v)? = request {return v}
@@ -357,6 +395,7 @@ public nonisolated struct EtcdRequestOp: Sendable {
     set {request = .requestDeleteRange(newValue)}
   }
 
+  /// A transaction inside.
   public var requestTxn: EtcdTxnRequest {
     get {
       if case .requestTxn(let v)? = request {return v}
@@ -368,9 +407,13 @@ public nonisolated struct EtcdRequestOp: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Request: Equatable, Sendable {
+    /// A range to read.
     case requestRange(EtcdRangeRequest)
+    /// A key to write.
     case requestPut(EtcdPutRequest)
+    /// A range to delete.
     case requestDeleteRange(EtcdDeleteRangeRequest)
+    /// A transaction inside.
     case requestTxn(EtcdTxnRequest)
 
   }
@@ -385,6 +428,7 @@ public nonisolated struct EtcdResponseOp: Sendable {
 
   public var response: EtcdResponseOp.OneOf_Response? = nil
 
+  /// What was read.
   public var responseRange: EtcdRangeResponse {
     get {
       if case .responseRange(let v)? = response {return v}
@@ -393,6 +437,7 @@ public nonisolated struct EtcdResponseOp: Sendable {
     set {response = .responseRange(newValue)}
   }
 
+  /// What was written.
   public var responsePut: EtcdPutResponse {
     get {
       if case .responsePut(let v)? = response {return v}
@@ -401,6 +446,7 @@ public nonisolated struct EtcdResponseOp: Sendable {
     set {response = .responsePut(newValue)}
   }
 
+  /// What was deleted.
   public var responseDeleteRange: EtcdDeleteRangeResponse {
     get {
       if case .responseDeleteRange(let v)? = response {return v}
@@ -409,6 +455,7 @@ public nonisolated struct EtcdResponseOp: Sendable {
     set {response = .responseDeleteRange(newValue)}
   }
 
+  /// What the transaction inside did.
   public var responseTxn: EtcdTxnResponse {
     get {
       if case .responseTxn(let v)? = response {return v}
@@ -420,9 +467,13 @@ public nonisolated struct EtcdResponseOp: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Response: Equatable, Sendable {
+    /// What was read.
     case responseRange(EtcdRangeResponse)
+    /// What was written.
     case responsePut(EtcdPutResponse)
+    /// What was deleted.
     case responseDeleteRange(EtcdDeleteRangeResponse)
+    /// What the transaction inside did.
     case responseTxn(EtcdTxnResponse)
 
   }
@@ -435,14 +486,18 @@ public nonisolated struct EtcdCompare: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it worked, and why not.
   public var result: EtcdCompare.CompareResult = .equal
 
+  /// What is meant to be reached.
   public var target: EtcdCompare.CompareTarget = .version
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
   public var targetUnion: EtcdCompare.OneOf_TargetUnion? = nil
 
+  /// Version.
   public var version: Int64 {
     get {
       if case .version(let v)? = targetUnion {return v}
@@ -451,6 +506,7 @@ public nonisolated struct EtcdCompare: Sendable {
     set {targetUnion = .version(newValue)}
   }
 
+  /// Revision at which the key was made.
   public var createRevision: Int64 {
     get {
       if case .createRevision(let v)? = targetUnion {return v}
@@ -459,6 +515,7 @@ public nonisolated struct EtcdCompare: Sendable {
     set {targetUnion = .createRevision(newValue)}
   }
 
+  /// Revision at which the key was last changed.
   public var modRevision: Int64 {
     get {
       if case .modRevision(let v)? = targetUnion {return v}
@@ -467,6 +524,7 @@ public nonisolated struct EtcdCompare: Sendable {
     set {targetUnion = .modRevision(newValue)}
   }
 
+  /// Value as text or number.
   public var value: Data {
     get {
       if case .value(let v)? = targetUnion {return v}
@@ -475,6 +533,7 @@ public nonisolated struct EtcdCompare: Sendable {
     set {targetUnion = .value(newValue)}
   }
 
+  /// Lease that the key ends with.
   public var lease: Int64 {
     get {
       if case .lease(let v)? = targetUnion {return v}
@@ -483,15 +542,21 @@ public nonisolated struct EtcdCompare: Sendable {
     set {targetUnion = .lease(newValue)}
   }
 
+  /// End of the range of keys, itself not in it.
   public var rangeEnd: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_TargetUnion: Equatable, Sendable {
+    /// Version.
     case version(Int64)
+    /// Revision at which the key was made.
     case createRevision(Int64)
+    /// Revision at which the key was last changed.
     case modRevision(Int64)
+    /// Value as text or number.
     case value(Data)
+    /// Lease that the key ends with.
     case lease(Int64)
 
   }
@@ -592,10 +657,13 @@ public nonisolated struct EtcdTxnRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Comparisons that must all hold.
   public var compare: [EtcdCompare] = []
 
+  /// What is done when they hold.
   public var success: [EtcdRequestOp] = []
 
+  /// What is done when they do not.
   public var failure: [EtcdRequestOp] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -608,6 +676,7 @@ public nonisolated struct EtcdTxnResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -617,8 +686,10 @@ public nonisolated struct EtcdTxnResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Pods that succeeded, or how many.
   public var succeeded: Bool = false
 
+  /// The answers, one a request.
   public var responses: [EtcdResponseOp] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -633,8 +704,10 @@ public nonisolated struct EtcdCompactionRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Number or hash of the revision.
   public var revision: Int64 = 0
 
+  /// Whether to wait until it is gone from disk.
   public var physical: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -647,6 +720,7 @@ public nonisolated struct EtcdCompactionResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -678,6 +752,7 @@ public nonisolated struct EtcdHashKVRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Number or hash of the revision.
   public var revision: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -690,6 +765,7 @@ public nonisolated struct EtcdHashKVResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -699,10 +775,13 @@ public nonisolated struct EtcdHashKVResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The checksum.
   public var hash: UInt32 = 0
 
+  /// Revision up to which history is gone.
   public var compactRevision: Int64 = 0
 
+  /// Revision of the checksum.
   public var hashRevision: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -717,6 +796,7 @@ public nonisolated struct EtcdHashResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -726,6 +806,7 @@ public nonisolated struct EtcdHashResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The checksum.
   public var hash: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -750,6 +831,7 @@ public nonisolated struct EtcdSnapshotResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -759,10 +841,13 @@ public nonisolated struct EtcdSnapshotResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Bytes to come.
   public var remainingBytes: UInt64 = 0
 
+  /// The next bytes.
   public var blob: Data = Data()
 
+  /// Version.
   public var version: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -779,6 +864,7 @@ public nonisolated struct EtcdWatchRequest: Sendable {
 
   public var requestUnion: EtcdWatchRequest.OneOf_RequestUnion? = nil
 
+  /// Begin a watch.
   public var createRequest: EtcdWatchCreateRequest {
     get {
       if case .createRequest(let v)? = requestUnion {return v}
@@ -787,6 +873,7 @@ public nonisolated struct EtcdWatchRequest: Sendable {
     set {requestUnion = .createRequest(newValue)}
   }
 
+  /// End a watch.
   public var cancelRequest: EtcdWatchCancelRequest {
     get {
       if case .cancelRequest(let v)? = requestUnion {return v}
@@ -795,6 +882,7 @@ public nonisolated struct EtcdWatchRequest: Sendable {
     set {requestUnion = .cancelRequest(newValue)}
   }
 
+  /// Ask how far the watches are.
   public var progressRequest: EtcdWatchProgressRequest {
     get {
       if case .progressRequest(let v)? = requestUnion {return v}
@@ -806,8 +894,11 @@ public nonisolated struct EtcdWatchRequest: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_RequestUnion: Equatable, Sendable {
+    /// Begin a watch.
     case createRequest(EtcdWatchCreateRequest)
+    /// End a watch.
     case cancelRequest(EtcdWatchCancelRequest)
+    /// Ask how far the watches are.
     case progressRequest(EtcdWatchProgressRequest)
 
   }
@@ -820,20 +911,28 @@ public nonisolated struct EtcdWatchCreateRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
+  /// End of the range of keys, itself not in it.
   public var rangeEnd: Data = Data()
 
+  /// Revision to begin at.
   public var startRevision: Int64 = 0
 
+  /// Whether to say how far the watch is now and then.
   public var progressNotify: Bool = false
 
+  /// Events that are left out.
   public var filters: [EtcdWatchCreateRequest.FilterType] = []
 
+  /// The key before the change, or whether it is wanted.
   public var prevKv: Bool = false
 
+  /// Identity of the watch.
   public var watchID: Int64 = 0
 
+  /// Whether large answers may come in parts.
   public var fragment: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -880,6 +979,7 @@ public nonisolated struct EtcdWatchCancelRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the watch.
   public var watchID: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -902,6 +1002,7 @@ public nonisolated struct EtcdWatchResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -911,18 +1012,25 @@ public nonisolated struct EtcdWatchResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Identity of the watch.
   public var watchID: Int64 = 0
 
+  /// Whether the watch was begun.
   public var created: Bool = false
 
+  /// Whether the watch was ended.
   public var canceled: Bool = false
 
+  /// Revision up to which history is gone.
   public var compactRevision: Int64 = 0
 
+  /// Why the watch was ended.
   public var cancelReason: String = String()
 
+  /// Whether large answers may come in parts.
   public var fragment: Bool = false
 
+  /// The events.
   public var events: [EtcdEvent] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -937,8 +1045,10 @@ public nonisolated struct EtcdLeaseGrantRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Time to live, in seconds.
   public var ttl: Int64 = 0
 
+  /// Identity.
   public var id: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -951,6 +1061,7 @@ public nonisolated struct EtcdLeaseGrantResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -960,10 +1071,13 @@ public nonisolated struct EtcdLeaseGrantResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Identity.
   public var id: Int64 = 0
 
+  /// Time to live, in seconds.
   public var ttl: Int64 = 0
 
+  /// What went wrong; empty where nothing did.
   public var error: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -978,6 +1092,7 @@ public nonisolated struct EtcdLeaseRevokeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -990,6 +1105,7 @@ public nonisolated struct EtcdLeaseRevokeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1011,8 +1127,10 @@ public nonisolated struct EtcdLeaseCheckpoint: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: Int64 = 0
 
+  /// Time that is left, in seconds.
   public var remainingTtl: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1025,6 +1143,7 @@ public nonisolated struct EtcdLeaseCheckpointRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Leases and what is left of them.
   public var checkpoints: [EtcdLeaseCheckpoint] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1037,6 +1156,7 @@ public nonisolated struct EtcdLeaseCheckpointResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1058,6 +1178,7 @@ public nonisolated struct EtcdLeaseKeepAliveRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1070,6 +1191,7 @@ public nonisolated struct EtcdLeaseKeepAliveResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1079,8 +1201,10 @@ public nonisolated struct EtcdLeaseKeepAliveResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Identity.
   public var id: Int64 = 0
 
+  /// Time to live, in seconds.
   public var ttl: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1095,8 +1219,10 @@ public nonisolated struct EtcdLeaseTimeToLiveRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: Int64 = 0
 
+  /// The keys, or whether they are wanted.
   public var keys: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1109,6 +1235,7 @@ public nonisolated struct EtcdLeaseTimeToLiveResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1118,12 +1245,16 @@ public nonisolated struct EtcdLeaseTimeToLiveResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Identity.
   public var id: Int64 = 0
 
+  /// Time to live, in seconds.
   public var ttl: Int64 = 0
 
+  /// Time to live as it was granted, in seconds.
   public var grantedTtl: Int64 = 0
 
+  /// The keys, or whether they are wanted.
   public var keys: [Data] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1148,6 +1279,7 @@ public nonisolated struct EtcdLeaseStatus: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1160,6 +1292,7 @@ public nonisolated struct EtcdLeaseLeasesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1169,6 +1302,7 @@ public nonisolated struct EtcdLeaseLeasesResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The leases.
   public var leases: [EtcdLeaseStatus] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1183,14 +1317,19 @@ public nonisolated struct EtcdMember: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: UInt64 = 0
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Addresses for other members.
   public var peerUrls: [String] = []
 
+  /// Addresses for clients.
   public var clientUrls: [String] = []
 
+  /// Whether the member does not vote.
   public var isLearner: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1203,8 +1342,10 @@ public nonisolated struct EtcdMemberAddRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Addresses for other members.
   public var peerUrls: [String] = []
 
+  /// Whether the member does not vote.
   public var isLearner: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1217,6 +1358,7 @@ public nonisolated struct EtcdMemberAddResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1226,6 +1368,7 @@ public nonisolated struct EtcdMemberAddResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The member.
   public var member: EtcdMember {
     get {_member ?? EtcdMember()}
     set {_member = newValue}
@@ -1235,6 +1378,7 @@ public nonisolated struct EtcdMemberAddResponse: Sendable {
   /// Clears the value of `member`. Subsequent reads from it will return its default value.
   public mutating func clearMember() {self._member = nil}
 
+  /// The members.
   public var members: [EtcdMember] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1250,6 +1394,7 @@ public nonisolated struct EtcdMemberRemoveRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1262,6 +1407,7 @@ public nonisolated struct EtcdMemberRemoveResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1271,6 +1417,7 @@ public nonisolated struct EtcdMemberRemoveResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The members.
   public var members: [EtcdMember] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1285,8 +1432,10 @@ public nonisolated struct EtcdMemberUpdateRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: UInt64 = 0
 
+  /// Addresses for other members.
   public var peerUrls: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1299,6 +1448,7 @@ public nonisolated struct EtcdMemberUpdateResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1308,6 +1458,7 @@ public nonisolated struct EtcdMemberUpdateResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The members.
   public var members: [EtcdMember] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1322,6 +1473,7 @@ public nonisolated struct EtcdMemberListRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether the answer must be current.
   public var linearizable: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1334,6 +1486,7 @@ public nonisolated struct EtcdMemberListResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1343,6 +1496,7 @@ public nonisolated struct EtcdMemberListResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The members.
   public var members: [EtcdMember] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1357,6 +1511,7 @@ public nonisolated struct EtcdMemberPromoteRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1369,6 +1524,7 @@ public nonisolated struct EtcdMemberPromoteResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1378,6 +1534,7 @@ public nonisolated struct EtcdMemberPromoteResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The members.
   public var members: [EtcdMember] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1402,6 +1559,7 @@ public nonisolated struct EtcdDefragmentResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1423,6 +1581,7 @@ public nonisolated struct EtcdMoveLeaderRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the member that is meant.
   public var targetID: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1435,6 +1594,7 @@ public nonisolated struct EtcdMoveLeaderResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1456,10 +1616,13 @@ public nonisolated struct EtcdAlarmRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is to be done, or was done.
   public var action: EtcdAlarmRequest.AlarmAction = .get
 
+  /// Identity of the member.
   public var memberID: UInt64 = 0
 
+  /// The alarm.
   public var alarm: EtcdAlarmType = .none
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1510,8 +1673,10 @@ public nonisolated struct EtcdAlarmMember: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity of the member.
   public var memberID: UInt64 = 0
 
+  /// The alarm.
   public var alarm: EtcdAlarmType = .none
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1524,6 +1689,7 @@ public nonisolated struct EtcdAlarmResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1533,6 +1699,7 @@ public nonisolated struct EtcdAlarmResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The alarms.
   public var alarms: [EtcdAlarmMember] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1547,8 +1714,10 @@ public nonisolated struct EtcdDowngradeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// What is to be done, or was done.
   public var action: EtcdDowngradeRequest.DowngradeAction = .validate
 
+  /// Version.
   public var version: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1599,6 +1768,7 @@ public nonisolated struct EtcdDowngradeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1608,6 +1778,7 @@ public nonisolated struct EtcdDowngradeResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Version.
   public var version: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1622,6 +1793,7 @@ public nonisolated struct EtcdDowngradeVersionTestRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Version.
   public var ver: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1644,6 +1816,7 @@ public nonisolated struct EtcdStatusResponse: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_storage._header ?? EtcdResponseHeader()}
     set {_uniqueStorage()._header = newValue}
@@ -1653,61 +1826,73 @@ public nonisolated struct EtcdStatusResponse: @unchecked Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {_uniqueStorage()._header = nil}
 
+  /// Version.
   public var version: String {
     get {_storage._version}
     set {_uniqueStorage()._version = newValue}
   }
 
+  /// Size on disk.
   public var dbSize: Int64 {
     get {_storage._dbSize}
     set {_uniqueStorage()._dbSize = newValue}
   }
 
+  /// The leader.
   public var leader: UInt64 {
     get {_storage._leader}
     set {_uniqueStorage()._leader = newValue}
   }
 
+  /// Index of Raft.
   public var raftIndex: UInt64 {
     get {_storage._raftIndex}
     set {_uniqueStorage()._raftIndex = newValue}
   }
 
+  /// Term of Raft.
   public var raftTerm: UInt64 {
     get {_storage._raftTerm}
     set {_uniqueStorage()._raftTerm = newValue}
   }
 
+  /// Index that is applied.
   public var raftAppliedIndex: UInt64 {
     get {_storage._raftAppliedIndex}
     set {_uniqueStorage()._raftAppliedIndex = newValue}
   }
 
+  /// What is wrong.
   public var errors: [String] {
     get {_storage._errors}
     set {_uniqueStorage()._errors = newValue}
   }
 
+  /// Size in use.
   public var dbSizeInUse: Int64 {
     get {_storage._dbSizeInUse}
     set {_uniqueStorage()._dbSizeInUse = newValue}
   }
 
+  /// Whether the member does not vote.
   public var isLearner: Bool {
     get {_storage._isLearner}
     set {_uniqueStorage()._isLearner = newValue}
   }
 
+  /// Version of the storage.
   public var storageVersion: String {
     get {_storage._storageVersion}
     set {_uniqueStorage()._storageVersion = newValue}
   }
 
+  /// The most that may be used on disk.
   public var dbSizeQuota: Int64 {
     get {_storage._dbSizeQuota}
     set {_uniqueStorage()._dbSizeQuota = newValue}
   }
 
+  /// State of a downgrade.
   public var downgradeInfo: EtcdDowngradeInfo {
     get {_storage._downgradeInfo ?? EtcdDowngradeInfo()}
     set {_uniqueStorage()._downgradeInfo = newValue}
@@ -1729,8 +1914,10 @@ public nonisolated struct EtcdDowngradeInfo: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it is on.
   public var enabled: Bool = false
 
+  /// Version to go to.
   public var targetVersion: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1773,8 +1960,10 @@ public nonisolated struct EtcdAuthenticateRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Password.
   public var password: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1787,10 +1976,13 @@ public nonisolated struct EtcdAuthUserAddRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Password.
   public var password: String = String()
 
+  /// Further settings, as name and value.
   public var options: EtcdUserAddOptions {
     get {_options ?? EtcdUserAddOptions()}
     set {_options = newValue}
@@ -1800,6 +1992,7 @@ public nonisolated struct EtcdAuthUserAddRequest: Sendable {
   /// Clears the value of `options`. Subsequent reads from it will return its default value.
   public mutating func clearOptions() {self._options = nil}
 
+  /// The password's hash.
   public var hashedPassword: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1814,6 +2007,7 @@ public nonisolated struct EtcdAuthUserGetRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1826,6 +2020,7 @@ public nonisolated struct EtcdAuthUserDeleteRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1838,10 +2033,13 @@ public nonisolated struct EtcdAuthUserChangePasswordRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Password.
   public var password: String = String()
 
+  /// The password's hash.
   public var hashedPassword: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1854,8 +2052,10 @@ public nonisolated struct EtcdAuthUserGrantRoleRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// User that acts or is meant.
   public var user: String = String()
 
+  /// SELinux role, or role that is granted.
   public var role: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1868,8 +2068,10 @@ public nonisolated struct EtcdAuthUserRevokeRoleRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// SELinux role, or role that is granted.
   public var role: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1882,6 +2084,7 @@ public nonisolated struct EtcdAuthRoleAddRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1894,6 +2097,7 @@ public nonisolated struct EtcdAuthRoleGetRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// SELinux role, or role that is granted.
   public var role: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1926,6 +2130,7 @@ public nonisolated struct EtcdAuthRoleDeleteRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// SELinux role, or role that is granted.
   public var role: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1938,8 +2143,10 @@ public nonisolated struct EtcdAuthRoleGrantPermissionRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// The right.
   public var perm: EtcdPermission {
     get {_perm ?? EtcdPermission()}
     set {_perm = newValue}
@@ -1961,10 +2168,13 @@ public nonisolated struct EtcdAuthRoleRevokePermissionRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// SELinux role, or role that is granted.
   public var role: String = String()
 
+  /// Key, or the name under which something is found.
   public var key: Data = Data()
 
+  /// End of the range of keys, itself not in it.
   public var rangeEnd: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1977,6 +2187,7 @@ public nonisolated struct EtcdAuthEnableResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -1998,6 +2209,7 @@ public nonisolated struct EtcdAuthDisableResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2019,6 +2231,7 @@ public nonisolated struct EtcdAuthStatusResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2028,8 +2241,10 @@ public nonisolated struct EtcdAuthStatusResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Whether it is on.
   public var enabled: Bool = false
 
+  /// Revision of the authentication's data.
   public var authRevision: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2044,6 +2259,7 @@ public nonisolated struct EtcdAuthenticateResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2053,6 +2269,7 @@ public nonisolated struct EtcdAuthenticateResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The token.
   public var token: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2067,6 +2284,7 @@ public nonisolated struct EtcdAuthUserAddResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2088,6 +2306,7 @@ public nonisolated struct EtcdAuthUserGetResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2097,6 +2316,7 @@ public nonisolated struct EtcdAuthUserGetResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The roles.
   public var roles: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2111,6 +2331,7 @@ public nonisolated struct EtcdAuthUserDeleteResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2132,6 +2353,7 @@ public nonisolated struct EtcdAuthUserChangePasswordResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2153,6 +2375,7 @@ public nonisolated struct EtcdAuthUserGrantRoleResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2174,6 +2397,7 @@ public nonisolated struct EtcdAuthUserRevokeRoleResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2195,6 +2419,7 @@ public nonisolated struct EtcdAuthRoleAddResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2216,6 +2441,7 @@ public nonisolated struct EtcdAuthRoleGetResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2225,6 +2451,7 @@ public nonisolated struct EtcdAuthRoleGetResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The right.
   public var perm: [EtcdPermission] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2239,6 +2466,7 @@ public nonisolated struct EtcdAuthRoleListResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2248,6 +2476,7 @@ public nonisolated struct EtcdAuthRoleListResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// The roles.
   public var roles: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2262,6 +2491,7 @@ public nonisolated struct EtcdAuthUserListResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2271,6 +2501,7 @@ public nonisolated struct EtcdAuthUserListResponse: Sendable {
   /// Clears the value of `header`. Subsequent reads from it will return its default value.
   public mutating func clearHeader() {self._header = nil}
 
+  /// Users that are meant.
   public var users: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2285,6 +2516,7 @@ public nonisolated struct EtcdAuthRoleDeleteResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2306,6 +2538,7 @@ public nonisolated struct EtcdAuthRoleGrantPermissionResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}
@@ -2327,6 +2560,7 @@ public nonisolated struct EtcdAuthRoleRevokePermissionResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Facts about the cluster at the time of the answer.
   public var header: EtcdResponseHeader {
     get {_header ?? EtcdResponseHeader()}
     set {_header = newValue}

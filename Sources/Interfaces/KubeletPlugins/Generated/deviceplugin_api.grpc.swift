@@ -68,6 +68,10 @@ extension DevicePluginRegistration {
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "Register" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a plugin known.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `DevicePluginRegisterRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -91,6 +95,10 @@ extension DevicePluginRegistration {
     public protocol ServiceProtocol: DevicePluginRegistration.StreamingServiceProtocol {
         /// Handle the "Register" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a plugin known.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginRegisterRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -111,6 +119,10 @@ extension DevicePluginRegistration {
     /// then use ``ServiceProtocol`` instead.
     public protocol SimpleServiceProtocol: DevicePluginRegistration.ServiceProtocol {
         /// Handle the "Register" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a plugin known.
         ///
         /// - Parameters:
         ///   - request: A `DevicePluginRegisterRequest` message.
@@ -187,6 +199,10 @@ extension DevicePluginRegistration {
     public protocol ClientProtocol: Sendable {
         /// Call the "Register" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a plugin known.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginRegisterRequest` message.
         ///   - serializer: A serializer for `DevicePluginRegisterRequest` messages.
@@ -223,6 +239,10 @@ extension DevicePluginRegistration {
 
         /// Call the "Register" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a plugin known.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginRegisterRequest` message.
         ///   - serializer: A serializer for `DevicePluginRegisterRequest` messages.
@@ -258,6 +278,10 @@ extension DevicePluginRegistration {
 extension DevicePluginRegistration.ClientProtocol {
     /// Call the "Register" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a plugin known.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `DevicePluginRegisterRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -286,6 +310,10 @@ extension DevicePluginRegistration.ClientProtocol {
 @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 extension DevicePluginRegistration.ClientProtocol {
     /// Call the "Register" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a plugin known.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -438,6 +466,10 @@ extension DevicePluginDevicePlugin {
 
         /// Handle the "ListAndWatch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the devices, and again whenever they change.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `DevicePluginEmpty` messages.
         ///   - context: Context providing information about the RPC.
@@ -465,6 +497,10 @@ extension DevicePluginDevicePlugin {
         ) async throws -> GRPCCore.StreamingServerResponse<DevicePluginPreferredAllocationResponse>
 
         /// Handle the "Allocate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gives devices to containers.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `DevicePluginAllocateRequest` messages.
@@ -517,6 +553,10 @@ extension DevicePluginDevicePlugin {
 
         /// Handle the "ListAndWatch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the devices, and again whenever they change.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginEmpty` message.
         ///   - context: Context providing information about the RPC.
@@ -544,6 +584,10 @@ extension DevicePluginDevicePlugin {
         ) async throws -> GRPCCore.ServerResponse<DevicePluginPreferredAllocationResponse>
 
         /// Handle the "Allocate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gives devices to containers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginAllocateRequest` message.
@@ -594,6 +638,10 @@ extension DevicePluginDevicePlugin {
 
         /// Handle the "ListAndWatch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the devices, and again whenever they change.
+        ///
         /// - Parameters:
         ///   - request: A `DevicePluginEmpty` message.
         ///   - response: A response stream of `DevicePluginListAndWatchResponse` messages.
@@ -622,6 +670,10 @@ extension DevicePluginDevicePlugin {
         ) async throws -> DevicePluginPreferredAllocationResponse
 
         /// Handle the "Allocate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gives devices to containers.
         ///
         /// - Parameters:
         ///   - request: A `DevicePluginAllocateRequest` message.
@@ -875,6 +927,10 @@ extension DevicePluginDevicePlugin {
 
         /// Call the "ListAndWatch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the devices, and again whenever they change.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginEmpty` message.
         ///   - serializer: A serializer for `DevicePluginEmpty` messages.
@@ -912,6 +968,10 @@ extension DevicePluginDevicePlugin {
         ) async throws -> Result where Result: Sendable
 
         /// Call the "Allocate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gives devices to containers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginAllocateRequest` message.
@@ -998,6 +1058,10 @@ extension DevicePluginDevicePlugin {
 
         /// Call the "ListAndWatch" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells the devices, and again whenever they change.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginEmpty` message.
         ///   - serializer: A serializer for `DevicePluginEmpty` messages.
@@ -1055,6 +1119,10 @@ extension DevicePluginDevicePlugin {
         }
 
         /// Call the "Allocate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gives devices to containers.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `DevicePluginAllocateRequest` message.
@@ -1146,6 +1214,10 @@ extension DevicePluginDevicePlugin.ClientProtocol {
 
     /// Call the "ListAndWatch" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the devices, and again whenever they change.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `DevicePluginEmpty` message.
     ///   - options: Options to apply to this RPC.
@@ -1193,6 +1265,10 @@ extension DevicePluginDevicePlugin.ClientProtocol {
     }
 
     /// Call the "Allocate" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gives devices to containers.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `DevicePluginAllocateRequest` message.
@@ -1277,6 +1353,10 @@ extension DevicePluginDevicePlugin.ClientProtocol {
 
     /// Call the "ListAndWatch" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells the devices, and again whenever they change.
+    ///
     /// - Parameters:
     ///   - message: request message to send.
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -1332,6 +1412,10 @@ extension DevicePluginDevicePlugin.ClientProtocol {
     }
 
     /// Call the "Allocate" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gives devices to containers.
     ///
     /// - Parameters:
     ///   - message: request message to send.

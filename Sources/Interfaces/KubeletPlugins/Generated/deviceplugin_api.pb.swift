@@ -29,8 +29,10 @@ public nonisolated struct DevicePluginDevicePluginOptions: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether PreStartContainer must be called.
   public var preStartRequired: Bool = false
 
+  /// Whether GetPreferredAllocation is served.
   public var getPreferredAllocationAvailable: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -43,12 +45,16 @@ public nonisolated struct DevicePluginRegisterRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Version.
   public var version: String = String()
 
+  /// Name or path of the socket.
   public var endpoint: String = String()
 
+  /// Name of the resource.
   public var resourceName: String = String()
 
+  /// Further settings, as name and value.
   public var options: DevicePluginDevicePluginOptions {
     get {_options ?? DevicePluginDevicePluginOptions()}
     set {_options = newValue}
@@ -80,6 +86,7 @@ public nonisolated struct DevicePluginListAndWatchResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The devices.
   public var devices: [DevicePluginDevice] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -92,6 +99,7 @@ public nonisolated struct DevicePluginTopologyInfo: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// NUMA nodes.
   public var nodes: [DevicePluginNUMANode] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -104,6 +112,7 @@ public nonisolated struct DevicePluginNUMANode: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -116,10 +125,13 @@ public nonisolated struct DevicePluginDevice: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: String = String()
 
+  /// Healthy, Unhealthy or Unknown.
   public var health: String = String()
 
+  /// Where the device is.
   public var topology: DevicePluginTopologyInfo {
     get {_topology ?? DevicePluginTopologyInfo()}
     set {_topology = newValue}
@@ -141,6 +153,7 @@ public nonisolated struct DevicePluginPreStartContainerRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identities of devices.
   public var devicesIds: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -163,6 +176,7 @@ public nonisolated struct DevicePluginPreferredAllocationRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// One request a container.
   public var containerRequests: [DevicePluginContainerPreferredAllocationRequest] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -175,10 +189,13 @@ public nonisolated struct DevicePluginContainerPreferredAllocationRequest: Senda
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Devices to choose from.
   public var availableDeviceIds: [String] = []
 
+  /// Devices that must be chosen.
   public var mustIncludeDeviceIds: [String] = []
 
+  /// How many devices.
   public var allocationSize: Int32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -191,6 +208,7 @@ public nonisolated struct DevicePluginPreferredAllocationResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// One answer a container.
   public var containerResponses: [DevicePluginContainerPreferredAllocationResponse] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -203,6 +221,7 @@ public nonisolated struct DevicePluginContainerPreferredAllocationResponse: Send
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identities of devices.
   public var deviceIds: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -215,6 +234,7 @@ public nonisolated struct DevicePluginAllocateRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// One request a container.
   public var containerRequests: [DevicePluginContainerAllocateRequest] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -227,6 +247,7 @@ public nonisolated struct DevicePluginContainerAllocateRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identities of devices.
   public var devicesIds: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -239,6 +260,7 @@ public nonisolated struct DevicePluginCDIDevice: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -251,6 +273,7 @@ public nonisolated struct DevicePluginAllocateResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// One answer a container.
   public var containerResponses: [DevicePluginContainerAllocateResponse] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -263,14 +286,19 @@ public nonisolated struct DevicePluginContainerAllocateResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Environment variables.
   public var envs: Dictionary<String,String> = [:]
 
+  /// What is mounted into the container.
   public var mounts: [DevicePluginMount] = []
 
+  /// The devices.
   public var devices: [DevicePluginDeviceSpec] = []
 
+  /// Annotations, for tools and people.
   public var annotations: Dictionary<String,String> = [:]
 
+  /// Devices by their CDI names.
   public var cdiDevices: [DevicePluginCDIDevice] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -283,10 +311,13 @@ public nonisolated struct DevicePluginMount: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path in the container.
   public var containerPath: String = String()
 
+  /// File or directory of the node.
   public var hostPath: String = String()
 
+  /// Whether only reading is allowed.
   public var readOnly: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -299,10 +330,13 @@ public nonisolated struct DevicePluginDeviceSpec: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Path in the container.
   public var containerPath: String = String()
 
+  /// File or directory of the node.
   public var hostPath: String = String()
 
+  /// Rights to the device: r, w and m.
   public var permissions: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

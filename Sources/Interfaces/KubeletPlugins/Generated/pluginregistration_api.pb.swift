@@ -29,12 +29,16 @@ public nonisolated struct PluginPluginInfo: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Which kind it is; the known values are listed.
   public var type: String = String()
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Name or path of the socket.
   public var endpoint: String = String()
 
+  /// Versions that the plugin speaks.
   public var supportedVersions: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -47,8 +51,10 @@ public nonisolated struct PluginRegistrationStatus: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Whether it worked.
   public var pluginRegistered: Bool = false
 
+  /// What went wrong; empty where nothing did.
   public var error: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -39,10 +39,13 @@ public nonisolated struct PodResourcesAllocatableResourcesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// The devices.
   public var devices: [PodResourcesContainerDevices] = []
 
+  /// Processors of its own.
   public var cpuIds: [Int64] = []
 
+  /// Use of memory.
   public var memory: [PodResourcesContainerMemory] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -65,6 +68,7 @@ public nonisolated struct PodResourcesListPodResourcesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Resources of pods.
   public var podResources: [PodResourcesPodResources] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -77,10 +81,13 @@ public nonisolated struct PodResourcesPodResources: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// Namespace that the object lives in, or that is meant.
   public var namespace: String = String()
 
+  /// The containers, by name.
   public var containers: [PodResourcesContainerResources] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -93,14 +100,19 @@ public nonisolated struct PodResourcesContainerResources: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
+  /// The devices.
   public var devices: [PodResourcesContainerDevices] = []
 
+  /// Processors of its own.
   public var cpuIds: [Int64] = []
 
+  /// Use of memory.
   public var memory: [PodResourcesContainerMemory] = []
 
+  /// Resources of claims.
   public var dynamicResources: [PodResourcesDynamicResource] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -113,10 +125,13 @@ public nonisolated struct PodResourcesContainerMemory: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Kind of memory.
   public var memoryType: String = String()
 
+  /// Size in bytes.
   public var size: UInt64 = 0
 
+  /// Where the device is.
   public var topology: PodResourcesTopologyInfo {
     get {_topology ?? PodResourcesTopologyInfo()}
     set {_topology = newValue}
@@ -138,10 +153,13 @@ public nonisolated struct PodResourcesContainerDevices: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the resource.
   public var resourceName: String = String()
 
+  /// Identities of devices.
   public var deviceIds: [String] = []
 
+  /// Where the device is.
   public var topology: PodResourcesTopologyInfo {
     get {_topology ?? PodResourcesTopologyInfo()}
     set {_topology = newValue}
@@ -163,6 +181,7 @@ public nonisolated struct PodResourcesTopologyInfo: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// NUMA nodes.
   public var nodes: [PodResourcesNUMANode] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -175,6 +194,7 @@ public nonisolated struct PodResourcesNUMANode: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Identity.
   public var id: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -187,10 +207,13 @@ public nonisolated struct PodResourcesDynamicResource: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the claim.
   public var claimName: String = String()
 
+  /// Namespace of the claim.
   public var claimNamespace: String = String()
 
+  /// What the claim got.
   public var claimResources: [PodResourcesClaimResource] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -203,14 +226,19 @@ public nonisolated struct PodResourcesClaimResource: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Devices by their CDI names.
   public var cdiDevices: [PodResourcesCDIDevice] = []
 
+  /// Name of the driver.
   public var driverName: String = String()
 
+  /// Name of the pool.
   public var poolName: String = String()
 
+  /// Name of the device.
   public var deviceName: String = String()
 
+  /// Which share of the device.
   public var shareID: String {
     get {_shareID ?? String()}
     set {_shareID = newValue}
@@ -232,6 +260,7 @@ public nonisolated struct PodResourcesCDIDevice: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name, unique among its siblings.
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -244,8 +273,10 @@ public nonisolated struct PodResourcesGetPodResourcesRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Name of the pod.
   public var podName: String = String()
 
+  /// Namespace of the pod.
   public var podNamespace: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -258,6 +289,7 @@ public nonisolated struct PodResourcesGetPodResourcesResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Resources of pods.
   public var podResources: PodResourcesPodResources {
     get {_podResources ?? PodResourcesPodResources()}
     set {_podResources = newValue}
