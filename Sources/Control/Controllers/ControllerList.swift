@@ -15,5 +15,9 @@ enum ControllerList {
     NodeIPAMController.self,
     GarbageCollectorController.self,
     PodGCController.self,
+    JobController.self,
+    CronJobController.self,
+    DaemonSetController.self,
+    StatefulSetController.self,
   ]
 }
