@@ -43,13 +43,15 @@ public struct StrategyContext: Sendable {
 ///
 /// An object arrives decoded and in the storage form of its kind. The server calls, in this order:
 ///
-/// - create: schema defaults, `applyDefaults`, admission, `prepareForCreate`, metadata (name, uid, time),
-///   `validate`, allocation of addresses and ports, the store;
+/// - create: schema defaults, `applyDefaults`, admission, metadata (namespace, name, uid, time), `prepareForCreate`,
+///   allocation of addresses and ports, `validate`, the store;
 /// - update: schema defaults, `applyDefaults`, `prepareForUpdate`, admission, `validateUpdate`, the store;
 /// - a subresource is an update with `context.subresource` set.
 ///
 /// Objects are `JSONValue`s without nulls. Errors come in upstream's order.
 public protocol ResourceStrategy: Sendable {
+  /// What the kind has in common with many others; the steps below do it where a strategy does not say otherwise.
+  var traits: StrategyTraits { get }
   /// Fills in what the schema's own defaults do not say.
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext)
   /// Resets what a client must not set in a new object, such as the status, and sets the generation.
@@ -60,20 +62,14 @@ public protocol ResourceStrategy: Sendable {
   func validate(_ object: JSONValue, _ context: StrategyContext) -> [FieldError]
   /// What is wrong with the change from the old object to the new one.
   func validateUpdate(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError]
+  /// What is wrong with an object besides its metadata; part of `validate`.
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError]
+  /// What is wrong with a change besides its metadata; part of `validateUpdate`.
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError]
   /// The Warning headers of a write; `old` is nil for a new object.
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String]
-  /// Fields that field selectors may name besides metadata.name and metadata.namespace, with an object's values.
-  func selectableFields(_ object: JSONValue) -> [String: String]
-  /// The names that `selectableFields` gives.
-  var selectableFieldNames: [String] { get }
   /// The cells of an object's row, one for each of the resource's columns.
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue]
-  /// Whether a PUT to a name that does not exist creates the object.
-  var allowsCreateOnUpdate: Bool { get }
-  /// Whether a PUT without a resourceVersion overwrites whatever is there.
-  var allowsUnconditionalUpdate: Bool { get }
-  /// Where a scale subresource finds its numbers; nil where there is none.
-  var scale: ScalePaths? { get }
 }
 
 /// Where in an object the scale subresource finds its numbers.
@@ -106,18 +102,4 @@ public struct TableContext: Sendable {
 
   /// A context.
   public init(now: Double) { self.now = now }
-}
-
-extension ResourceStrategy {
-  public func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {}
-  public func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {}
-  public func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {}
-  public func validate(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] { [] }
-  public func validateUpdate(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] { [] }
-  public func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] { [] }
-  public func selectableFields(_ object: JSONValue) -> [String: String] { [:] }
-  public var selectableFieldNames: [String] { [] }
-  public var allowsCreateOnUpdate: Bool { false }
-  public var allowsUnconditionalUpdate: Bool { true }
-  public var scale: ScalePaths? { nil }
 }

@@ -1,0 +1,76 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+import KubeValues
+
+/// What the kinds that make pods of a template share.
+enum Workload {
+  /// Defaults of the template.
+  static func applyTemplateDefaults(_ object: inout JSONValue) {
+    object.edit("spec") { spec in
+      spec.edit("template") { template in template.edit("spec") { PodDefaults.apply(&$0) } }
+    }
+  }
+
+  /// The labels that a kind of the core group takes from its template.
+  static func labelsFromTemplate(_ object: inout JSONValue) {
+    let labels: JSONValue = object["spec"]["template"]["metadata"]["labels"]
+    guard !labels.isVoid else { return }
+    if object["spec"]["selector"].isVoid { object["spec"]["selector"] = labels }
+    if object["metadata"]["labels"].isVoid { object["metadata"]["labels"] = labels }
+  }
+
+  /// A selector that is required, not empty, and selects the template's labels.
+  static func selectorErrors(_ spec: JSONValue, _ path: FieldPath, _ kind: String) -> [FieldError] {
+    var errors: [FieldError] = []
+    let selector: JSONValue = spec["selector"]
+    if selector.isNull {
+      errors.append(.required(path.child("selector")))
+    } else {
+      errors += Checks.labelSelector(selector, path.child("selector"))
+      if selector["matchLabels"].isVoid, selector["matchExpressions"].isVoid {
+        errors.append(.invalid(path.child("selector"), selector, "empty selector is invalid for \(kind)"))
+      }
+    }
+    return errors
+  }
+
+  /// The template: its labels, its pod, its restart policy.
+  static func templateErrors(
+    _ spec: JSONValue, _ path: FieldPath, replicas: Int64 = 1
+  ) -> [FieldError] {
+    var errors: [FieldError] = []
+    let template: JSONValue = spec["template"]
+    let at: FieldPath = path.child("template")
+    if spec["selector"].isThere {
+      let labels: JSONValue = template["metadata"]["labels"]
+      let selector: JSONValue = spec["selector"]
+      let isEmpty: Bool = selector["matchLabels"].isVoid && selector["matchExpressions"].isVoid
+      if !isEmpty, !Checks.selector(selector).matches(labels.stringMap) {
+        errors.append(
+          .invalid(
+            at.child("metadata", "labels"), labels.isNull ? .null : labels,
+            "`selector` does not match template `labels`"))
+      }
+    }
+    errors += PodTemplateValidation.errors(template, at)
+    let policy: String = template["spec"]["restartPolicy"].plain
+    if policy != "Always" {
+      errors.append(.notSupported(at.child("spec", "restartPolicy"), .string(policy), ["Always"]))
+    }
+    if template["spec"]["activeDeadlineSeconds"].isThere {
+      errors.append(
+        .forbidden(at.child("spec", "activeDeadlineSeconds"), "activeDeadlineSeconds in ReplicaSet is not Supported"))
+    }
+    return errors
+  }
+
+  /// Warnings about a template's pod.
+  static func templateWarnings(_ object: JSONValue, _ old: JSONValue?) -> [String] {
+    let template: JSONValue = object["spec"]["template"]
+    return PodWarnings.warnings(
+      spec: template["spec"], metadata: template["metadata"], at: FieldPath("spec", "template", "spec"),
+      old: old?["spec"]["template"]["spec"])
+  }
+}

@@ -1,0 +1,51 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// CronJobs.
+struct CronJobStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true) }
+
+  func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    object.edit("spec") { spec in
+      spec.setDefaultText("concurrencyPolicy", "Allow")
+      spec.setDefault("suspend", false)
+      spec.setDefault("successfulJobsHistoryLimit", 3)
+      spec.setDefault("failedJobsHistoryLimit", 1)
+      spec.edit("jobTemplate") { template in
+        template.edit("spec") { $0.edit("podFailurePolicy", JobStrategy.policyDefaults) }
+        Workload.applyTemplateDefaults(&template)
+      }
+    }
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    CronJobValidation.errors(object, old: nil)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    context.subresource == "status" ? [] : CronJobValidation.errors(object, old: old)
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    guard context.subresource == nil else { return [] }
+    let template: JSONValue = object["spec"]["jobTemplate"]["spec"]["template"]
+    return PodWarnings.warnings(
+      spec: template["spec"], metadata: template["metadata"],
+      at: FieldPath("spec", "jobTemplate", "spec", "template", "spec"),
+      old: old?["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    let spec: JSONValue = object["spec"]
+    let last: JSONValue = object["status"]["lastScheduleTime"]
+    let suspended: JSONValue = spec["suspend"].bool.map { $0 ? "True" : "False" } ?? "<unset>"
+    return [
+      object["metadata"]["name"], spec["schedule"], TableText.text(spec["timeZone"], or: "<none>"), suspended,
+      JSONValue(object["status"]["active"].items.count),
+      last.isNull ? "<none>" : TableText.since(last, context), TableText.age(object, context),
+    ] + TableText.containers(spec["jobTemplate"]["spec"]["template"]["spec"])
+      + [TableText.selector(spec["jobTemplate"]["spec"]["selector"])]
+  }
+}

@@ -1,0 +1,110 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// Jobs.
+struct JobStrategy: ResourceStrategy {
+  static let labelPrefix: String = "batch.kubernetes.io/"
+
+  var traits: StrategyTraits {
+    StrategyTraits(
+      generation: .of(["spec"]), hasStatus: true,
+      selectableFields: [SelectableField("status.successful", paths: [["status", "succeeded"]], absent: "0")])
+  }
+
+  func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    let labels: JSONValue = object["spec"]["template"]["metadata"]["labels"]
+    object.edit("spec") { spec in
+      if spec["completions"].isNull, spec["parallelism"].isNull {
+        spec["completions"] = 1
+        spec["parallelism"] = 1
+      }
+      spec.setDefault("parallelism", 1)
+      let isPerIndex: Bool = spec["backoffLimitPerIndex"].isThere
+      spec.setDefault("backoffLimit", isPerIndex ? .int(Int64(Int32.max)) : 6)
+      spec.setDefault("completionMode", "NonIndexed")
+      spec.setDefault("suspend", false)
+      spec.edit("podFailurePolicy", Self.policyDefaults)
+      let hasPolicy: Bool = spec["podFailurePolicy"].isThere
+      spec.setDefault("podReplacementPolicy", hasPolicy ? "Failed" : "TerminatingOrFailed")
+    }
+    if object["metadata"]["labels"].isVoid, !labels.isVoid { object["metadata"]["labels"] = labels }
+    Workload.applyTemplateDefaults(&object)
+  }
+
+  static func policyDefaults(_ policy: inout JSONValue) {
+    policy.editItems("rules") { rule in
+      rule.editItems("onPodConditions") { $0.setDefaultText("status", "True") }
+    }
+  }
+
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    prepareCommonForCreate(&object)
+    guard !(object["spec"]["manualSelector"].bool ?? false) else { return }
+    let metadata: JSONValue = object["metadata"]
+    // Where the job's labels were taken from the template, both are one map upstream.
+    let isShared: Bool = !metadata["labels"].isVoid
+      && metadata["labels"] == object["spec"]["template"]["metadata"]["labels"]
+    for (key, value) in [("controller-uid", metadata["uid"]), ("job-name", metadata["name"])] {
+      for label: String in [key, Self.labelPrefix + key] {
+        if object["spec"]["template"]["metadata"]["labels"][label].isNull {
+          object["spec"]["template"]["metadata"]["labels"][label] = value
+        }
+        if isShared, object["metadata"]["labels"][label].isNull { object["metadata"]["labels"][label] = value }
+      }
+    }
+    let label: String = Self.labelPrefix + "controller-uid"
+    if object["spec"]["selector"]["matchLabels"][label].isNull {
+      object["spec"]["selector"]["matchLabels"][label] = metadata["uid"]
+    }
+  }
+
+  func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
+    prepareCommonForUpdate(&object, old: old, context)
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    JobValidation.errors(object, FieldPath("spec"))
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    if context.subresource == "status" { return JobValidation.statusErrors(object, old: old) }
+    return JobValidation.updateErrors(object, old: old)
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    context.subresource == nil ? Workload.templateWarnings(object, old) : []
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    let spec: JSONValue = object["spec"]
+    let status: JSONValue = object["status"]
+    let succeeded: Int64 = status["succeeded"].int ?? 0
+    let completions: String
+    if let wanted: Int64 = spec["completions"].int {
+      completions = "\(succeeded)/\(wanted)"
+    } else {
+      let parallelism: Int64 = spec["parallelism"].int ?? 0
+      completions = parallelism > 1 ? "\(succeeded)/1 of \(parallelism)" : "\(succeeded)/1"
+    }
+    var duration: String = ""
+    if let start: Double = TableText.seconds(status["startTime"]) {
+      duration = TableText.duration((TableText.seconds(status["completionTime"]) ?? context.now) - start)
+    }
+    return [
+      object["metadata"]["name"], .string(Self.state(object)), .string(completions), .string(duration),
+      TableText.age(object, context),
+    ] + TableText.containers(spec["template"]["spec"]) + [TableText.selector(spec["selector"])]
+  }
+
+  private static func state(_ job: JSONValue) -> String {
+    func holds(_ type: String) -> Bool {
+      job["status"]["conditions"].items.contains { $0["type"].plain == type && $0["status"].plain == "True" }
+    }
+    if holds("Complete") { return "Complete" }
+    if holds("Failed") { return "Failed" }
+    if job["metadata"]["deletionTimestamp"].isThere { return "Terminating" }
+    return ["Suspended", "FailureTarget", "SuccessCriteriaMet"].first { holds($0) } ?? "Running"
+  }
+}

@@ -1,0 +1,55 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// Endpoints.
+struct EndpointsStrategy: ResourceStrategy {
+  private static let shownMax: Int = 3
+
+  func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    object.editItems("subsets") { subset in
+      subset.editItems("ports") { $0.setDefaultText("protocol", "TCP") }
+    }
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    EndpointsValidation.errors(object)
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    // Upstream warns in the handler of the version, for reads and writes alike; see DeprecatedVersions.
+    []
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    [object["metadata"]["name"], .string(Self.text(object["subsets"])), TableText.age(object, context)]
+  }
+
+  private static func text(_ subsets: JSONValue) -> String {
+    var shown: [String] = []
+    var count: Int = 0
+    func add(_ text: String) {
+      if shown.count < shownMax { shown.append(text) }
+      count += 1
+    }
+    for subset: JSONValue in subsets.items {
+      let addresses: [String] = subset["addresses"].items.map { $0["ip"].plain }
+      if subset["ports"].isVoid { for address: String in addresses { add(address) } }
+      for port: JSONValue in subset["ports"].items {
+        for address: String in addresses {
+          let host: String = address.contains(":") ? "[\(address)]" : address
+          add("\(host):\(port["port"].int ?? 0)")
+        }
+      }
+    }
+    return listed(shown, count)
+  }
+
+  /// The first few and how many more.
+  static func listed(_ shown: [String], _ count: Int, none: String = "<none>") -> String {
+    if shown.isEmpty { return none }
+    let text: String = shown.joined(separator: ",")
+    return count > shown.count ? "\(text) + \(count - shown.count) more..." : text
+  }
+}

@@ -1,0 +1,70 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// PersistentVolumes.
+struct PersistentVolumeStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(hasStatus: true) }
+
+  func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    if object["status"]["phase"].plain.isEmpty { object["status"]["phase"] = "Pending" }
+    object.edit("spec") { spec in
+      spec.setDefaultText("persistentVolumeReclaimPolicy", "Retain")
+      spec.setDefault("volumeMode", "Filesystem")
+      spec.edit("hostPath") { $0.setDefault("type", "") }
+      spec.edit("iscsi") { $0.setDefaultText("iscsiInterface", "default") }
+      spec.edit("rbd") { rbd in
+        rbd.setDefaultText("pool", "rbd")
+        rbd.setDefaultText("user", "admin")
+        rbd.setDefaultText("keyring", "/etc/ceph/keyring")
+      }
+    }
+  }
+
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    object["status"] = ["phase": "Pending", "lastPhaseTransitionTime": .string(context.now)]
+  }
+
+  func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
+    prepareCommonForUpdate(&object, old: old, context)
+    guard context.subresource == "status", object["status"]["phase"] != old["status"]["phase"],
+      object["status"]["lastPhaseTransitionTime"] == old["status"]["lastPhaseTransitionTime"]
+    else { return }
+    object["status"]["lastPhaseTransitionTime"] = .string(context.now)
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    PersistentVolumeValidation.errors(object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    context.subresource == "status" ? [] : PersistentVolumeValidation.updateErrors(object, old: old)
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    guard object["spec"]["persistentVolumeReclaimPolicy"].plain == "Recycle", context.subresource == nil else {
+      return []
+    }
+    return [
+      "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach "
+        + "is to use dynamic provisioning."
+    ]
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    let spec: JSONValue = object["spec"]
+    let claim: JSONValue = spec["claimRef"]
+    let phase: String = object["metadata"]["deletionTimestamp"].isThere
+      ? "Terminating" : object["status"]["phase"].plain
+    let annotation: String = object["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"].plain
+    return [
+      object["metadata"]["name"], .string(spec["capacity"]["storage"].plain),
+      TableText.accessModes(spec["accessModes"]), .string(spec["persistentVolumeReclaimPolicy"].plain),
+      .string(phase), .string(claim.isNull ? "" : "\(claim["namespace"].plain)/\(claim["name"].plain)"),
+      .string(annotation.isEmpty ? spec["storageClassName"].plain : annotation),
+      TableText.text(spec["volumeAttributesClassName"], or: "<unset>"), .string(object["status"]["reason"].plain),
+      TableText.age(object, context), TableText.text(spec["volumeMode"], or: "<unset>"),
+    ]
+  }
+}

@@ -1,0 +1,141 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+import KubeValues
+
+/// Pods.
+struct PodStrategy: ResourceStrategy {
+  var traits: StrategyTraits {
+    StrategyTraits(
+      generation: .of(["spec"]), hasStatus: true,
+      selectableFields: [
+        SelectableField("spec.nodeName"), SelectableField("spec.restartPolicy"), SelectableField("spec.schedulerName"),
+        SelectableField("spec.serviceAccountName"), SelectableField("spec.hostNetwork", absent: "false"),
+        SelectableField("status.phase"), SelectableField("status.podIP"), SelectableField("status.nominatedNodeName"),
+      ])
+  }
+
+  func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    PodDefaults.applyToPod(&object)
+  }
+
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    object["metadata"]["generation"] = 1
+    object["status"] = ["phase": "Pending", "qosClass": .string(PodQualityOfService.of(object["spec"]))]
+    if !object["spec"]["schedulingGates"].isVoid {
+      object["status"]["conditions"] = [
+        [
+          "type": "PodScheduled", "status": "False", "lastProbeTime": .null,
+          "lastTransitionTime": .string(context.now), "reason": "SchedulingGated",
+          "message": "Scheduling is blocked due to non-empty scheduling gates",
+        ]
+      ]
+    }
+    let labels: JSONValue = object["metadata"]["labels"]
+    object.edit("spec") { spec in Self.applyLabelKeys(&spec, labels: labels) }
+  }
+
+  func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
+    switch context.subresource {
+    case "status":
+      prepareCommonForUpdate(&object, old: old, context)
+      object["metadata"]["ownerReferences"] = old["metadata"]["ownerReferences"]
+      object["metadata"]["deletionTimestamp"] = old["metadata"]["deletionTimestamp"]
+      if object["status"]["qosClass"].plain.isEmpty { object["status"]["qosClass"] = old["status"]["qosClass"] }
+    case "ephemeralcontainers":
+      let added: JSONValue = object["spec"]["ephemeralContainers"]
+      let metadata: JSONValue = object["metadata"]
+      object = old
+      object["metadata"]["managedFields"] = metadata["managedFields"]
+      object["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+      object["spec"]["ephemeralContainers"] = added
+      raiseGeneration(&object, old: old)
+    case "resize":
+      let resized: JSONValue = object
+      object = old
+      object["metadata"]["managedFields"] = resized["metadata"]["managedFields"]
+      object["metadata"]["resourceVersion"] = resized["metadata"]["resourceVersion"]
+      PodResize.copy(from: resized, to: &object)
+      raiseGeneration(&object, old: old)
+    default:
+      prepareCommonForUpdate(&object, old: old, context)
+    }
+  }
+
+  private func raiseGeneration(_ object: inout JSONValue, old: JSONValue) {
+    let generation: Int64 = old["metadata"]["generation"].int ?? 0
+    if object["spec"] != old["spec"] { object["metadata"]["generation"] = .int(generation + 1) }
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    PodValidation.errors(of: object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    switch context.subresource {
+    case "status": PodStatusValidation.errors(object, old: old)
+    case "ephemeralcontainers": PodUpdateValidation.ephemeralContainerErrors(object, old: old)
+    case "resize": PodResize.errors(object, old: old)
+    default: PodUpdateValidation.errors(object, old: old)
+    }
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    if context.subresource != nil { return [] }
+    return PodWarnings.warnings(
+      spec: object["spec"], metadata: object["metadata"], at: FieldPath("spec"), old: old?["spec"])
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] { PodTable.cells(object, context) }
+
+  /// Makes label keys of spreading and affinity into requirements on the pod's own labels.
+  private static func applyLabelKeys(_ spec: inout JSONValue, labels: JSONValue) {
+    func merge(_ term: inout JSONValue) {
+      guard term["labelSelector"].isThere else { return }
+      for (list, comparison) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+        for key: String in term[list].strings where labels[key].isThere {
+          term["labelSelector"]["matchExpressions"].append(
+            ["key": .string(key), "operator": .string(comparison), "values": [labels[key]]])
+        }
+      }
+    }
+    spec.editItems("topologySpreadConstraints", merge)
+    spec.edit("affinity") { affinity in
+      for kind: String in ["podAffinity", "podAntiAffinity"] {
+        affinity.edit(kind) { terms in
+          terms.editItems("requiredDuringSchedulingIgnoredDuringExecution", merge)
+          terms.editItems("preferredDuringSchedulingIgnoredDuringExecution") { $0.edit("podAffinityTerm", merge) }
+        }
+      }
+    }
+  }
+}
+
+/// The quality-of-service class of a pod.
+enum PodQualityOfService {
+  static func of(_ spec: JSONValue) -> String {
+    let containers: [JSONValue] = spec["containers"].items + spec["initContainers"].items
+    // Resources of the pod as a whole speak for it.
+    let resources: [JSONValue] = spec["resources"].isVoid ? containers.map { $0["resources"] } : [spec["resources"]]
+    var requests: [String: Int128] = [:]
+    var limits: [String: Int128] = [:]
+    var isGuaranteed: Bool = true
+    for item: JSONValue in resources {
+      var limited: Set<String> = []
+      for name: String in ["cpu", "memory"] {
+        if let quantity: Int128 = Checks.quantity(item["requests"][name])?.nanounits, quantity > 0 {
+          requests[name, default: 0] += quantity
+        }
+        if let quantity: Int128 = Checks.quantity(item["limits"][name])?.nanounits, quantity > 0 {
+          limits[name, default: 0] += quantity
+          limited.insert(name)
+        }
+      }
+      if limited.count != 2 { isGuaranteed = false }
+    }
+    if requests.isEmpty, limits.isEmpty { return "BestEffort" }
+    let isEqual: Bool = requests.allSatisfy { limits[$0.key] == $0.value } && requests.count == limits.count
+    return isGuaranteed && isEqual ? "Guaranteed" : "Burstable"
+  }
+}

@@ -1,0 +1,28 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// PodTemplates.
+struct PodTemplateStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(generation: .of(["template"])) }
+
+  func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    object.edit("template") { template in template.edit("spec") { PodDefaults.apply(&$0) } }
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    PodTemplateValidation.errors(object["template"], FieldPath("template"))
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    PodWarnings.warnings(
+      spec: object["template"]["spec"], metadata: object["template"]["metadata"], at: FieldPath("template", "spec"),
+      old: old?["template"]["spec"])
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    [object["metadata"]["name"]] + TableText.containers(object["template"]["spec"])
+      + [TableText.labels(object["template"]["metadata"]["labels"])]
+  }
+}

@@ -1,0 +1,33 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// ResourceQuotas.
+struct ResourceQuotaStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(hasStatus: true) }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    ResourceQuotaValidation.errors(object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    if context.subresource == "status" { return ResourceQuotaValidation.statusErrors(object) }
+    return ResourceQuotaValidation.errors(object) + ResourceQuotaValidation.scopeErrors(object, old: old)
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    let hard: JSONValue = object["status"]["hard"]
+    let used: JSONValue = object["status"]["used"]
+    var requests: [String] = []
+    var limits: [String] = []
+    for name: String in hard.sortedKeys {
+      let text: String = "\(name): \(used[name].isNull ? "0" : used[name].plain)/\(hard[name].plain)"
+      if name.hasPrefix("limits") { limits.append(text) } else { requests.append(text) }
+    }
+    return [
+      object["metadata"]["name"], .string(requests.joined(separator: ", ")), .string(limits.joined(separator: ", ")),
+      TableText.age(object, context),
+    ]
+  }
+}

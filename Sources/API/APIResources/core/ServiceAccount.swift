@@ -1,0 +1,26 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// ServiceAccounts.
+struct ServiceAccountStrategy: ResourceStrategy {
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    object["secrets"] = object["secrets"].isVoid ? .null : object["secrets"]
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    let annotation: String = "kubernetes.io/enforce-mountable-secrets"
+    guard object["metadata"]["annotations"][annotation].plain == "true",
+      old?["metadata"]["annotations"][annotation].plain != "true"
+    else { return [] }
+    return [
+      "metadata.annotations[\(annotation)]: deprecated in v1.32+; "
+        + "prefer separate namespaces to isolate access to mounted secrets"
+    ]
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    [object["metadata"]["name"], TableText.age(object, context)]
+  }
+}

@@ -1,0 +1,43 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import Addresses
+import JSON
+
+/// IPAddresses: who owns which of the Services' addresses.
+struct IPAddressStrategy: ResourceStrategy {
+  var traits: StrategyTraits {
+    StrategyTraits(
+      name: .any,
+      selectableFields: [
+        SelectableField("spec.parentRef.name"), SelectableField("spec.parentRef.namespace"),
+        SelectableField("spec.parentRef.resource"), SelectableField("spec.parentRef.group"),
+      ])
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    let name: String = object["metadata"]["name"].plain
+    var errors: [FieldError] = []
+    if !name.isEmpty, IPAddress(name)?.description != name {
+      errors.append(.invalid(FieldPath("metadata", "name"), .string(name), "not a valid ip address"))
+    }
+    let path: FieldPath = FieldPath("spec", "parentRef")
+    let parent: JSONValue = object["spec"]["parentRef"]
+    guard parent.isThere else { return errors + [.required(path)] }
+    if parent["resource"].plain.isEmpty { errors.append(.required(path.child("resource"))) }
+    if parent["name"].plain.isEmpty { errors.append(.required(path.child("name"))) }
+    return errors
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    Checks.immutable(object["spec"]["parentRef"], old["spec"]["parentRef"], FieldPath("spec", "parentRef"))
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    let parent: JSONValue = object["spec"]["parentRef"]
+    let parts: [String] = ["group", "resource", "namespace", "name"].map { parent[$0].plain }
+    let resource: String = parts[0].isEmpty ? parts[1] : "\(parts[1]).\(parts[0])"
+    let owner: String = parts[2].isEmpty ? parts[3] : "\(parts[2])/\(parts[3])"
+    return [object["metadata"]["name"], .string("\(resource)/\(owner)")]
+  }
+}

@@ -1,0 +1,30 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// NetworkPolicies.
+struct NetworkPolicyStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"])) }
+
+  func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    object.edit("spec") { spec in
+      for direction: String in ["ingress", "egress"] {
+        spec.editItems(direction) { rule in
+          rule.editItems("ports") { $0.setDefault("protocol", "TCP") }
+        }
+      }
+      if spec["policyTypes"].isVoid {
+        spec["policyTypes"] = spec["egress"].isVoid ? ["Ingress"] : ["Ingress", "Egress"]
+      }
+    }
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    NetworkPolicyValidation.errors(object["spec"], FieldPath("spec"))
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    [object["metadata"]["name"], TableText.selector(object["spec"]["podSelector"]), TableText.age(object, context)]
+  }
+}

@@ -1,0 +1,29 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// RuntimeClasses.
+struct RuntimeClassStrategy: ResourceStrategy {
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    var errors: [FieldError] = Checks.text(object["handler"], FieldPath("handler"), Names.label)
+    let overhead: JSONValue = object["overhead"]["podFixed"]
+    if object["overhead"].isThere {
+      errors += ResourceRules.overhead(overhead, FieldPath("overhead", "podFixed"))
+    }
+    let scheduling: JSONValue = object["scheduling"]
+    if scheduling.isThere {
+      errors += Checks.labels(scheduling["nodeSelector"], FieldPath("scheduling", "nodeSelector"))
+      errors += TolerationRules.errors(scheduling["tolerations"], FieldPath("scheduling", "tolerations"))
+    }
+    return errors
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    Checks.immutable(object["handler"], old["handler"], FieldPath("handler"))
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    [object["metadata"]["name"], object["handler"], TableText.age(object, context)]
+  }
+}

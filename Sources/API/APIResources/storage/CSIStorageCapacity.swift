@@ -1,0 +1,17 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// CSIStorageCapacities.
+struct CSIStorageCapacityStrategy: ResourceStrategy {
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    StorageValidation.capacityErrors(object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    // An update may change the figures, not what they are about.
+    Checks.immutable(object["nodeTopology"], old["nodeTopology"], FieldPath("nodeTopology"))
+      + Checks.immutable(object["storageClassName"], old["storageClassName"], FieldPath("storageClassName"))
+  }
+}

@@ -1,0 +1,23 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// VolumeAttributesClasses.
+struct VolumeAttributesClassStrategy: ResourceStrategy {
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    StorageValidation.attributesClassErrors(object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    Checks.immutable(object["driverName"], old["driverName"], FieldPath("driverName"))
+      + Checks.immutable(object["parameters"], old["parameters"], FieldPath("parameters"))
+  }
+
+  func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    let isDefault: Bool =
+      object["metadata"]["annotations"]["volumeattributesclass.kubernetes.io/is-default-class"].plain == "true"
+    let name: String = object["metadata"]["name"].plain
+    return [.string(isDefault ? name + " (default)" : name), object["driverName"], TableText.age(object, context)]
+  }
+}
