@@ -9,22 +9,58 @@ extension KindSchema {
   public init(
     custom kind: GroupVersionKind, openAPIV3Schema: JSONValue, preservesUnknownFields: Bool = false
   ) throws(APISchemaError) {
-    self.init(kind, Schema(.object), isBuiltIn: false)
+    let schema: Schema = try CustomSchemaBuilder.root(openAPIV3Schema, preservesUnknownFields: preservesUnknownFields)
+    self.init(kind, schema, isBuiltIn: false)
   }
 
-  func decodeCustom(_ tree: JSONValue) -> DecodedObject { DecodedObject(object: tree, warnings: []) }
+  /// Reads a custom object: metadata by its schema, unknown fields pruned and named, nulls that mean nothing
+  /// dropped, defaults filled in.
+  func decodeCustom(_ tree: JSONValue) throws(APISchemaError) -> DecodedObject {
+    var object: JSONValue = tree
+    var complaints: [String] = []
+    if !tree["metadata"].isNull, let metadata: Schema = schema.field("metadata")?.schema {
+      var decoder: ObjectDecoder = ObjectDecoder(at: "metadata")
+      object["metadata"] = try decoder.decode(tree["metadata"], metadata)
+      complaints = decoder.complaints
+    }
+    var removed: [String] = []
+    CustomObject.prune(&object, schema, "", &removed)
+    complaints += removed.sorted().map { "unknown field \($0.goQuoted)" }
+    CustomObject.applyDefaults(&object, schema)
+    return DecodedObject(object: object, warnings: complaints)
+  }
 
-  func normalizedCustom(_ object: JSONValue) -> JSONValue { object.sortedByKey }
+  /// Members sorted by name, as Go writes maps; metadata without empty fields.
+  func normalizedCustom(_ object: JSONValue) -> JSONValue {
+    var result: JSONValue = object
+    if let metadata: Schema = schema.field("metadata")?.schema, !object["metadata"].isNull {
+      result["metadata"] = ObjectEncoder.normalized(object["metadata"], metadata)
+    }
+    return result.sortedByKey
+  }
 
-  /// Fills in the defaults that the schema declares.
-  public func applySchemaDefaults(to object: inout JSONValue) {}
+  /// Fills in the defaults that the schema declares; stored objects get those that the schema gained since.
+  public func applySchemaDefaults(to object: inout JSONValue) {
+    if !isBuiltIn { CustomObject.applyDefaults(&object, schema) }
+  }
 
   /// Removes the fields that the schema does not know (custom kinds).
   ///
   /// - Returns: the paths removed.
   @discardableResult
-  public func prune(_ object: inout JSONValue) -> [String] { [] }
+  public func prune(_ object: inout JSONValue) -> [String] {
+    var removed: [String] = []
+    if !isBuiltIn { CustomObject.prune(&object, schema, "", &removed) }
+    return removed.sorted()
+  }
 
   /// Checks an object of a custom kind against its OpenAPI schema.
-  public func validateStructure(_ object: JSONValue) -> [FieldError] { [] }
+  ///
+  /// - Parameter old: the stored object; what has not changed in it is not checked again.
+  public func validateStructure(_ object: JSONValue, old: JSONValue = .null) -> [FieldError] {
+    guard !isBuiltIn else { return [] }
+    var validator: CustomValidator = CustomValidator()
+    validator.check(object, old.isNull ? nil : old, schema, "")
+    return validator.errors
+  }
 }

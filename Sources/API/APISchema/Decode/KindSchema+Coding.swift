@@ -23,7 +23,7 @@ extension KindSchema {
   ///
   /// - Throws: `APISchemaError` with Go's words for a mistyped field; unknown and duplicate fields are returned.
   public func decode(tree: JSONValue) throws(APISchemaError) -> DecodedObject {
-    if !isBuiltIn { return decodeCustom(tree) }
+    if !isBuiltIn { return try decodeCustom(tree) }
     var decoder: ObjectDecoder = ObjectDecoder()
     let object: JSONValue = try decoder.decode(tree, schema)
     return DecodedObject(object: object, warnings: decoder.complaints)

@@ -20,6 +20,11 @@ struct ObjectDecoder {
     case key(String)
   }
 
+  init() {}
+
+  /// A decoder of what is at a field of the whole object.
+  init(at field: String) { path = [.field(field)] }
+
   /// Reads the whole object.
   mutating func decode(_ value: JSONValue, _ schema: Schema) throws(APISchemaError) -> JSONValue {
     switch value {
