@@ -15,6 +15,7 @@ enum Apus {
       Subcommand(StatusCommand.self),
       Subcommand(SuperviseCommand.self),
       Subcommand(ProxyCommand.self),
+      Subcommand(RuntimeCommand.self),
       Subcommand(SchedulerCommand.self),
       Subcommand(ControllerManagerCommand.self),
     ]

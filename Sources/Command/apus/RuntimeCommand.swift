@@ -15,7 +15,7 @@ enum RuntimeCommand: DaemonCommand {
     flags.string("root", default: "/var/lib/apus/runtime", "lasting data: images and the changes of containers")
     flags.string("state", default: "/run/apus/runtime", "what is gone with a boot")
     flags.string("cni-conf-dir", default: "/etc/cni/net.d", "the CNI configurations")
-    flags.list("cni-bin-dir", default: ["/opt/cni/bin"], "the CNI plugins, searched in this order")
+    flags.list("cni-bin-dir", default: "/opt/cni/bin", "the CNI plugins, searched in this order")
     flags.string("registry-config-dir", "mirrors of registries, as <host>/hosts.toml")
     flags.string("libexec-dir", "the directory of apus-shim and apus-init; by default beside apus or in ../libexec/apus")
     flags.string("sandbox-image", default: "registry.k8s.io/pause:3.10", "the sandbox image to report; none is used")

@@ -1,6 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
-public import GRPCCore
+import GRPCCore
 import Images
 import Kernel
 

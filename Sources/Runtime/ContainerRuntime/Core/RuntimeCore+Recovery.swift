@@ -1,5 +1,8 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import CRI
+import Cgroups
+import Images
 import JSON
 import Kernel
 import Logging

@@ -8,9 +8,9 @@ import Logging
 struct ErrorTranslation: ServerInterceptor {
   let logger: Logger
 
-  func intercept<Input: Sendable, Output: Sendable>(
+  @concurrent func intercept<Input: Sendable, Output: Sendable>(
     request: StreamingServerRequest<Input>, context: ServerContext,
-    next: @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<Output>
+    next: @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<Output>
   ) async throws -> StreamingServerResponse<Output> {
     let method: String = context.descriptor.method
     let start: ContinuousClock.Instant = .now

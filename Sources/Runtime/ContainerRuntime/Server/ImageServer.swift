@@ -5,6 +5,7 @@ import GRPCCore
 import Images
 import JSON
 import Kernel
+import OCISpec
 
 /// CRI's ImageService.
 struct ImageServer: CRIImageService.SimpleServiceProtocol {

@@ -1,10 +1,12 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import CRI
+import Cgroups
 import GRPCCore
 import Images
 import JSON
 import Kernel
+import Logging
 import OCISpec
 
 extension RuntimeServer {
@@ -98,9 +100,8 @@ extension CRISignal {
   var signalName: String? {
     if self == .runtimeDefault { return nil }
     let name: String = "\(self)".uppercased()
-    if let range = name.range(of: "PLUS") { return name.replacingCharacters(in: range, with: "+") }
-    if let range = name.range(of: "MINUS") { return name.replacingCharacters(in: range, with: "-") }
-    return name
+    // SIGRTMINPLUS3 and SIGRTMAXMINUS2 are SIGRTMIN+3 and SIGRTMAX-2 everywhere else.
+    return name.replacing("PLUS", with: "+").replacing("MINUS", with: "-")
   }
 
   /// The signal with this name or number.

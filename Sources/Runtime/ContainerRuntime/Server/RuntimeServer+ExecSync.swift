@@ -1,6 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import CRI
+import Cgroups
 import GRPCCore
 import JSON
 import Kernel

@@ -4,6 +4,7 @@ import CRI
 import GRPCCore
 import JSON
 import Kernel
+import SwiftProtobuf
 
 extension RuntimeServer {
   func podSandboxStatus(

@@ -5,6 +5,7 @@ import Cgroups
 import GRPCCore
 import JSON
 import Kernel
+import Logging
 import ShimProtocol
 
 extension RuntimeServer {

@@ -5,6 +5,7 @@ import Cgroups
 import GRPCCore
 import Images
 import Kernel
+import Synchronization
 
 extension RuntimeServer {
   func containerStats(

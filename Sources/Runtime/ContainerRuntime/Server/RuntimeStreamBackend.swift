@@ -115,7 +115,7 @@ enum LoopbackPort {
     _ family: Int32, _ address: UnsafeRawPointer, _ size: Int, _ port: UInt16
   ) throws(SystemError) -> CInt {
     let type: Int32 = Int32(SOCK_STREAM.rawValue) | O_CLOEXEC
-    let socket: FileDescriptor = FileDescriptor(
+    let socket: Kernel.FileDescriptor = Kernel.FileDescriptor(
       owning: try systemCall("socket") { Glibc.socket(family, type, 0) })
     let raw: CInt = socket.raw
     try systemCall("connect", "port \(port)") {

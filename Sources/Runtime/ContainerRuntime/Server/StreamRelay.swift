@@ -104,7 +104,7 @@ final class StreamRelay: Sendable {
 
   /// Waits until there is something to read; ends when the task is cancelled.
   private func wait(_ descriptor: SharedDescriptor) async throws {
-    let copy: SharedDescriptor = SharedDescriptor(try duplicate(descriptor))
+    let copy: SharedDescriptor = SharedDescriptor(owning: try Kernel.duplicate(descriptor.raw))
     let waiter: OnceWaiter = OnceWaiter()
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
@@ -120,10 +120,6 @@ final class StreamRelay: Sendable {
       reactor.forget(copy.raw)
       waiter.resume()
     }
-  }
-
-  private func duplicate(_ descriptor: SharedDescriptor) throws(SystemError) -> Int32 {
-    try Kernel.duplicate(descriptor.raw)
   }
 
   private func outputEnded() {
