@@ -205,7 +205,7 @@ struct StreamServingTests {
     try await withAPI { port, _ in
       let program: String = try #require(StreamServingTests.program)
       let script: String = """
-        python3 -m http.server --bind 127.0.0.1 --directory /etc 0 >/tmp/http-$$ 2>&1 & web=$!
+        python3 -u -m http.server --bind 127.0.0.1 --directory /etc 0 >/tmp/http-$$ 2>&1 & web=$!
         while ! grep -q port /tmp/http-$$; do sleep 0.05; done
         to=$(sed 's/.*port \\([0-9]*\\).*/\\1/' /tmp/http-$$ | head -n 1)
         \(program) --server http://127.0.0.1:\(port) --kubeconfig /dev/null port-forward pod :$to :1 >/tmp/forward-$$ 2>&1 & forward=$!
@@ -216,7 +216,7 @@ struct StreamServingTests {
         wait $pids
         curl -s -m 3 http://127.0.0.1:$dead/ || echo refused
         cat /tmp/forward-$$
-        kill $web $forward; rm -f /tmp/http-$$ /tmp/forward-$$
+        kill -9 $web $forward; rm -f /tmp/http-$$ /tmp/forward-$$
         """
       let done: Outcome = try await run("/bin/bash", ["-c", script], environment: transport)
       #expect(done.output.components(separatedBy: "same\n").count == 9, "\(done)")
