@@ -19,5 +19,10 @@ enum ControllerList {
     CronJobController.self,
     DaemonSetController.self,
     StatefulSetController.self,
+    PersistentVolumeController.self,
+    VolumeAttachmentController.self,
+    VolumeProtectionController.self,
+    VolumeInUseController.self,
+    EphemeralVolumeController.self,
   ]
 }
