@@ -16,6 +16,7 @@ enum Apus {
       Subcommand(SuperviseCommand.self),
       Subcommand(ProxyCommand.self),
       Subcommand(RuntimeCommand.self),
+      Subcommand(DNSCommand.self),
       Subcommand(SchedulerCommand.self),
       Subcommand(ControllerManagerCommand.self),
     ]
