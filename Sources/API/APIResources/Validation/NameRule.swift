@@ -44,7 +44,9 @@ enum Names {
   static func label(_ name: String) -> [String] {
     var messages: [String] = []
     if name.utf8.count > 63 { messages.append(tooLong(63)) }
-    if !isLabel(name) { messages.append(KubeName.dns1123LabelMessage) }
+    if !isLabel(name) {
+      messages.append(isSubdomain(name) ? "must not contain dots" : KubeName.dns1123LabelMessage)
+    }
     return messages
   }
 

@@ -75,7 +75,6 @@ enum IngressValidation {
   static func errors(_ object: JSONValue, old: JSONValue? = nil) -> [FieldError] { [] }
   static func classErrors(_ object: JSONValue) -> [FieldError] { [] }
 }
-enum LoadBalancerStatus { static func errors(_ status: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
 enum AutoscalerValidation { static func errors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
 enum ResourceRules { static func overhead(_ value: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
 enum TolerationRules { static func errors(_ value: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
@@ -95,10 +94,4 @@ enum FlowControlValidation {
 enum DeviceValidation {
   static func classErrors(_ object: JSONValue) -> [FieldError] { [] }
   static func claimSpecErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] }
-}
-enum ServiceValidation {
-  static func errors(_ object: JSONValue, old: JSONValue?) -> [FieldError] { [] }
-  static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] { [] }
-  static func statusErrors(_ object: JSONValue) -> [FieldError] { [] }
-  static func warnings(_ object: JSONValue) -> [String] { [] }
 }

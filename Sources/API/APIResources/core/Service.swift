@@ -7,7 +7,7 @@ import JSON
 struct ServiceStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
-      name: .label1035, hasStatus: true,
+      name: .label, hasStatus: true,
       selectableFields: [SelectableField("spec.clusterIP"), SelectableField("spec.type")])
   }
 
@@ -47,7 +47,6 @@ struct ServiceStrategy: ResourceStrategy {
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     object["status"] = ["loadBalancer": [:]]
-    ServiceFields.dropTypeDependent(&object, old: nil)
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
