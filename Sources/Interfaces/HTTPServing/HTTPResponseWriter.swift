@@ -14,7 +14,20 @@ public protocol HTTPHandler: Sendable {
 
 /// Where the answer to one request goes: `send` once, or `begin`, `write`..., `finish`; or `upgrade`.
 public struct HTTPResponseWriter: Sendable {
-  let exchange: HTTPExchange
+  private let connected: HTTPExchange?
+
+  init(exchange: HTTPExchange) { connected = exchange }
+  private init() { connected = nil }
+
+  /// A writer that leads nowhere, for calls within the process; every use of it is an error.
+  public static let unconnected: HTTPResponseWriter = HTTPResponseWriter()
+
+  private var exchange: HTTPExchange {
+    get throws {
+      guard let connected else { throw HTTPServingError(.invalidState, "this request has no connection") }
+      return connected
+    }
+  }
 
   /// Sends a whole response.
   public func send(status: HTTPResponseStatus, headers: HTTPHeaders = HTTPHeaders(), body: ByteBuffer) async throws {
@@ -42,7 +55,7 @@ public struct HTTPResponseWriter: Sendable {
   public func write(_ bytes: [UInt8]) async throws { try await exchange.write(ByteBuffer(bytes: bytes)) }
 
   /// Ends a response that was begun; done for the handler when it returns.
-  public func finish() async throws { exchange.finish() }
+  public func finish() async throws { try exchange.finish() }
 
   /// Answers with 101 (or another status) and takes the connection over: what the peer had sent already
   /// comes first in `inbound`. HTTP/1.1 only.
@@ -53,7 +66,7 @@ public struct HTTPResponseWriter: Sendable {
   }
 
   /// Whether the response was begun or sent.
-  public var hasBegun: Bool { exchange.hasBegun }
+  public var hasBegun: Bool { connected?.hasBegun ?? false }
 }
 
 /// A connection of raw bytes in both directions, after an upgrade.

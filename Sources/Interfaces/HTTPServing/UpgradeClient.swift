@@ -81,7 +81,7 @@ public enum UpgradeClient {
     }
     let isUpgrade: Bool = headers.contains(name: "upgrade")
     if !isUpgrade { headers.replaceOrAdd(name: "connection", value: "close") }
-    if request.body.isEmpty, ["POST", "PUT", "PATCH"].contains(request.method), !headers.contains(name: "content-length"), !isUpgrade {
+    if request.body.isEmpty, ["POST", "PUT", "PATCH"].contains(request.method), !headers.contains(name: "content-length") {
       headers.add(name: "content-length", value: "0")
     }
     let head: HTTPRequestHead = HTTPRequestHead(

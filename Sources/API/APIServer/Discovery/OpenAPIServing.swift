@@ -1,0 +1,109 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import Crypto
+import Foundation
+import HTTPServing
+import JSON
+import NIOHTTP1
+import Synchronization
+
+/// The OpenAPI documents: /openapi/v2 whole, /openapi/v3 by group-version with hashes.
+final class OpenAPIServing: Sendable {
+  private let registry: ResourceRegistry
+  private let cache: Mutex<(generation: Int, documents: [String: (bytes: [UInt8], hash: String)])> = Mutex((-1, [:]))
+
+  init(registry: ResourceRegistry) { self.registry = registry }
+
+  func handle(_ call: APICall, _ segments: [Substring]) async throws -> Bool {
+    guard segments.count >= 2 else { return false }
+    let rest: String = segments.dropFirst(2).joined(separator: "/")
+    switch (segments[1], rest) {
+    case ("v2", ""): try await send(call, document("v2") { self.makeV2() })
+    case ("v3", ""): try await index(call)
+    case ("v3", _):
+      guard let version: GroupVersion = groupVersions.first(where: { Self.path($0) == rest }) else { return false }
+      try await send(call, document(rest) { self.makeV3(version) })
+    default: return false
+    }
+    return true
+  }
+
+  private var groupVersions: [GroupVersion] {
+    var all: [GroupVersion] = registry.builtInGroupVersions
+    for resource: ServedResource in registry.custom {
+      let version: GroupVersion = resource.kind.groupVersion
+      if !all.contains(version) { all.append(version) }
+    }
+    return all
+  }
+
+  private static func path(_ version: GroupVersion) -> String { version.group.isEmpty ? "api/\(version)" : "apis/\(version)" }
+
+  private func document(_ name: String, _ make: () -> JSONValue) -> (bytes: [UInt8], hash: String) {
+    let generation: Int = registry.generation
+    let known: (bytes: [UInt8], hash: String)? = cache.withLock { state in
+      if state.generation != generation { state = (generation, [:]) }
+      return state.documents[name]
+    }
+    if let known { return known }
+    let bytes: [UInt8] = make().bytes
+    let hash: String = SHA512.hash(data: Data(bytes)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
+    cache.withLock { state in if state.generation == generation { state.documents[name] = (bytes, hash) } }
+    return (bytes, hash)
+  }
+
+  private func send(_ call: APICall, _ document: (bytes: [UInt8], hash: String)) async throws {
+    var headers: HTTPHeaders = call.headers(contentType: "application/json")
+    headers.add(name: "etag", value: "\"\(document.hash)\"")
+    headers.add(name: "vary", value: "Accept")
+    if call.query["hash"] == document.hash {
+      headers.replaceOrAdd(name: "cache-control", value: "public, immutable")
+    }
+    if call.request.headers["if-none-match"].contains("\"\(document.hash)\"") {
+      return try await call.response.send(status: .notModified, headers: headers)
+    }
+    try await call.response.send(status: .ok, headers: headers, body: document.bytes)
+  }
+
+  private func index(_ call: APICall) async throws {
+    var paths: JSONValue = .object(JSONObject())
+    for version: GroupVersion in groupVersions {
+      let path: String = Self.path(version)
+      let hash: String = document(path) { makeV3(version) }.hash
+      paths[path] = ["serverRelativeURL": .string("/openapi/v3/\(path)?hash=\(hash)")]
+    }
+    try await call.answer(["paths": paths])
+  }
+
+  private func resources(_ version: GroupVersion) -> [OpenAPIResource] {
+    let served: [ServedResource] = registry.all.filter {
+      $0.definition.identifier.group == version.group && $0.definition.identifier.version == version.version
+    }.sorted { $0.definition.identifier.resource < $1.definition.identifier.resource }
+    return served.flatMap { resource in
+      let definition: ResourceDefinition = resource.definition
+      let own: OpenAPIResource = OpenAPIResource(
+        plural: definition.identifier.resource, kind: definition.kind, isNamespaced: definition.isNamespaced,
+        verbs: definition.verbs.names)
+      return [own] + definition.subresources.map {
+        OpenAPIResource(
+          plural: definition.identifier.resource, kind: $0.kind, isNamespaced: definition.isNamespaced,
+          verbs: $0.verbs.names, subresource: $0.name)
+      }
+    }
+  }
+
+  private func custom(_ version: GroupVersion?) -> [KindSchema] {
+    registry.custom.filter { version == nil || $0.kind.groupVersion == version }.map(\.schema)
+  }
+
+  private func makeV3(_ version: GroupVersion) -> JSONValue {
+    OpenAPIDocuments(version: ServerVersion.git).v3(version, resources: resources(version), custom: custom(version))
+  }
+
+  private func makeV2() -> JSONValue {
+    OpenAPIDocuments(version: ServerVersion.git).v2(
+      resources: groupVersions.map { ($0, resources($0)) }, custom: custom(nil))
+  }
+}

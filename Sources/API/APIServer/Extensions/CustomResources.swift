@@ -1,0 +1,253 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import JSON
+import KubeValues
+import Logging
+import Synchronization
+
+/// Serves custom resources: follows the definitions, accepts their names, opens and closes their storage.
+final class CustomResources: Sendable {
+  private static let finalizer: String = "customresourcecleanup.apiextensions.k8s.io"
+  private static let apiGroup: String = "apiextensions.k8s.io"
+  private static let plural: String = "customresourcedefinitions"
+
+  private let store: any Store
+  private let prefix: String
+  private let registry: ResourceRegistry
+  private let logger: Logger
+  /// The storage of each custom resource, and the definition's generation that is being served.
+  private let open: Mutex<[String: (storage: ObjectStorage, generation: Int64)]> = Mutex([:])
+
+  init(store: any Store, prefix: String, registry: ResourceRegistry, logger: Logger) {
+    self.store = store
+    self.prefix = prefix
+    self.registry = registry
+    self.logger = logger
+  }
+
+  /// Requests for groups that another server serves; nil where there is none.
+  func aggregated(_ info: RequestInfo) async -> (any SubresourceHandler)? { nil }
+
+  /// Serves the definitions that are there at start.
+  func load(_ core: ServerCore) async throws {
+    guard let storage: ObjectStorage = registry.storage(Self.apiGroup, Self.plural) else { return }
+    for object: JSONValue in try await storage.objects() where Self.isTrue(object, "Established") { try await serve(object) }
+  }
+
+  /// Follows the definitions until the task ends.
+  func run(_ core: ServerCore) async {
+    guard let storage: ObjectStorage = registry.storage(Self.apiGroup, Self.plural) else { return }
+    while !Task.isCancelled {
+      do {
+        let watch: WatchStream = try await storage.watch(WatchRequest(start: .initialEvents(.newest)))
+        defer { watch.cancel() }
+        while let events: [WatchEvent] = try await watch.next() {
+          for event: WatchEvent in events { await handle(event, core) }
+        }
+      } catch {
+        if Task.isCancelled { return }
+        logger.warning("following custom resource definitions: \(error)")
+      }
+    }
+  }
+
+  private func handle(_ event: WatchEvent, _ core: ServerCore) async {
+    do {
+      switch event {
+      case .added(let object), .modified(let object): try await reconcile(try ObjectStorage.tree(object), core)
+      case .deleted(let object): withdraw(try ObjectStorage.tree(object))
+      case .bookmark: break
+      }
+    } catch {
+      // The next change of the definition tries again.
+      logger.warning("a custom resource definition cannot be served: \(error)")
+    }
+  }
+
+  static func isTrue(_ definition: JSONValue, _ type: String) -> Bool {
+    definition["status"]["conditions"].items.contains { $0["type"].string == type && $0["status"].string == "True" }
+  }
+
+  private func reconcile(_ definition: JSONValue, _ core: ServerCore) async throws {
+    if definition.isBeingDeleted { return try await finalize(definition, core) }
+    let conditions: [JSONValue] = await nameConditions(definition)
+    var wanted: JSONValue = definition["status"]
+    let isAccepted: Bool = conditions.contains { $0["type"].string == "NamesAccepted" && $0["status"].string == "True" }
+    if isAccepted { wanted["acceptedNames"] = definition["spec"]["names"] }
+    if wanted["storedVersions"].items.isEmpty { wanted["storedVersions"] = [.string(CustomResource(definition).storageVersion)] }
+    wanted["conditions"] = .array(Self.merge(definition["status"]["conditions"].items, conditions))
+    if isAccepted { try await serve(definition) }
+    if wanted != definition["status"] {
+      try await InternalClient(core: core).patch(
+        Self.apiGroup, Self.plural, name: definition.objectName, subresource: "status", ["status": wanted])
+    }
+  }
+
+  private static func merge(_ present: [JSONValue], _ wanted: [JSONValue]) -> [JSONValue] {
+    var result: [JSONValue] = present
+    for var condition: JSONValue in wanted {
+      if let place: Int = result.firstIndex(where: { $0["type"] == condition["type"] }) {
+        if result[place]["status"] == condition["status"] {
+          condition["lastTransitionTime"] = result[place]["lastTransitionTime"]
+        }
+        result[place] = condition
+      } else {
+        result.append(condition)
+      }
+    }
+    return result
+  }
+
+  /// Whether the names are free within the group.
+  private func nameConditions(_ definition: JSONValue) async -> [JSONValue] {
+    let now: JSONValue = .string(Timestamp.now.rfc3339)
+    let own: CustomResource = CustomResource(definition)
+    var conflict: (reason: String, message: String)?
+    let others: [JSONValue] = ((try? await registry.storage(Self.apiGroup, Self.plural)?.objects()) ?? []).filter {
+      $0["spec"]["group"].string == own.group && $0.objectName != definition.objectName
+        && Self.isTrue($0, "NamesAccepted")
+    }
+    let taken: Set<String> = Set(others.flatMap { other in
+      let names: JSONValue = other["status"]["acceptedNames"]
+      return [names["plural"].string, names["singular"].string].compactMap { $0 } + names["shortNames"].stringItems
+    })
+    let kinds: Set<String> = Set(others.flatMap { other in
+      [other["status"]["acceptedNames"]["kind"].string, other["status"]["acceptedNames"]["listKind"].string].compactMap { $0 }
+    })
+    let names: JSONValue = own.names
+    for (field, reason) in [("plural", "PluralConflict"), ("singular", "SingularConflict")] {
+      if let name: String = names[field].string, taken.contains(name), conflict == nil {
+        conflict = (reason, "\(name.goQuoted) is already in use")
+      }
+    }
+    for name: String in names["shortNames"].stringItems where taken.contains(name) && conflict == nil {
+      conflict = ("ShortNamesConflict", "\(name.goQuoted) is already in use")
+    }
+    for (field, reason) in [("kind", "KindConflict"), ("listKind", "ListKindConflict")] {
+      if let name: String = names[field].string, kinds.contains(name), conflict == nil {
+        conflict = (reason, "\(name.goQuoted) is already in use")
+      }
+    }
+    if let conflict {
+      return [
+        ["type": "NamesAccepted", "status": "False", "lastTransitionTime": now, "reason": .string(conflict.reason), "message": .string(conflict.message)],
+        ["type": "Established", "status": "False", "lastTransitionTime": now, "reason": "NotAccepted", "message": "not all names are accepted"],
+      ]
+    }
+    return [
+      ["type": "NamesAccepted", "status": "True", "lastTransitionTime": now, "reason": "NoConflicts", "message": "no conflicts found"],
+      ["type": "Established", "status": "True", "lastTransitionTime": now, "reason": "InitialNamesAccepted", "message": "the initial names have been accepted"],
+    ]
+  }
+
+  // MARK: serving
+
+  private func serve(_ definition: JSONValue) async throws {
+    let custom: CustomResource = CustomResource(definition)
+    let key: String = "\(custom.group)/\(custom.plural)"
+    let generation: Int64 = definition["metadata"]["generation"].int ?? 0
+    let known: (storage: ObjectStorage, generation: Int64)? = open.withLock { $0[key] }
+    if let known, known.generation == generation { return }
+    let storage: ObjectStorage
+    if let known {
+      storage = known.storage
+    } else {
+      let keys: String = "\(prefix)/\(custom.group)/\(custom.plural)/"
+      storage = ObjectStorage(
+        cache: try await WatchCache.open(store, WatchCacheConfiguration(prefix: keys), logger: logger),
+        group: GroupResource(custom.group, custom.plural))
+    }
+    open.withLock { $0[key] = (storage, generation) }
+    registry.setCustom(try served(custom, storage), for: custom.group, custom.plural)
+  }
+
+  private func served(_ custom: CustomResource, _ storage: ObjectStorage) throws -> [ServedResource] {
+    func schema(_ version: JSONValue) throws -> KindSchema {
+      try KindSchema(
+        custom: GroupVersionKind(custom.group, version["name"].string ?? "", custom.kind),
+        openAPIV3Schema: version["schema"]["openAPIV3Schema"],
+        preservesUnknownFields: custom.definition["spec"]["preserveUnknownFields"].bool ?? false)
+    }
+    let stored: KindSchema = try schema(custom.version(custom.storageVersion))
+    return try custom.servedVersions.map { version in
+      let own: KindSchema = try schema(version)
+      let needsConversion: Bool = custom.definition["spec"]["versions"].items.count > 1
+      return ServedResource(
+        definition: custom.resource(version), schema: own, storageSchema: stored,
+        strategy: CustomStrategy(custom: custom, version: version, schema: own), storage: storage,
+        conversion: needsConversion ? CustomConversion(custom: custom, registry: registry) : nil, custom: custom)
+    }
+  }
+
+  private func withdraw(_ definition: JSONValue) {
+    let custom: CustomResource = CustomResource(definition)
+    let closed: ObjectStorage? = open.withLock { $0.removeValue(forKey: "\(custom.group)/\(custom.plural)")?.storage }
+    closed?.cache.close()
+    registry.setCustom([], for: custom.group, custom.plural)
+  }
+
+  /// Deletes the objects of a definition that goes, then lets it go.
+  private func finalize(_ definition: JSONValue, _ core: ServerCore) async throws {
+    guard definition.objectFinalizers.contains(Self.finalizer) else { return }
+    let custom: CustomResource = CustomResource(definition)
+    if let resource: ServedResource = registry.any(custom.group, custom.plural), let storage: ObjectStorage = resource.storage {
+      for object: CachedObject in try await storage.list(ListRequest()).objects {
+        do {
+          try await InternalClient(core: core).delete(
+            custom.group, custom.plural, namespace: object.namespace, name: object.name)
+        } catch {
+          if (error as? StatusError)?.code != 404 { throw error }
+        }
+      }
+      var left: Int = 1
+      for _ in 0..<50 where left > 0 {
+        left = try await storage.list(ListRequest()).objects.count
+        if left > 0 { try await Task.sleep(for: .milliseconds(100)) }
+      }
+      guard left == 0 else { throw APIServerError(.store, "objects of \(definition.objectName) have finalizers of their own") }
+    }
+    let rest: [String] = definition.objectFinalizers.filter { $0 != Self.finalizer }
+    try await InternalClient(core: core).patch(
+      Self.apiGroup, Self.plural, name: definition.objectName, ["metadata": ["finalizers": rest.isEmpty ? .null : JSONValue(rest)]])
+  }
+}
+
+/// Objects of a custom resource in its versions: the same but for the name of the version, or what a webhook makes.
+struct CustomConversion: VersionConversion {
+  let custom: CustomResource
+  let registry: ResourceRegistry
+
+  func toStorage(_ object: JSONValue) async throws -> JSONValue {
+    try await convert(object, to: "\(custom.group)/\(custom.storageVersion)")
+  }
+
+  func fromStorage(_ object: JSONValue, to kind: GroupVersionKind) async throws -> JSONValue {
+    try await convert(object, to: kind.apiVersion)
+  }
+
+  private func convert(_ object: JSONValue, to version: String) async throws -> JSONValue {
+    if object["apiVersion"].string == version { return object }
+    let conversion: JSONValue = custom.definition["spec"]["conversion"]
+    guard conversion["strategy"].string == "Webhook" else {
+      var copy: JSONValue = object
+      copy["apiVersion"] = .string(version)
+      return copy
+    }
+    let review: JSONValue = [
+      "kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1",
+      "request": ["uid": .string(UID.make()), "desiredAPIVersion": .string(version), "objects": [object]],
+    ]
+    let answer: JSONValue = try await WebhookCaller(registry: registry).call(
+      conversion["webhook"]["clientConfig"], review, timeout: .seconds(30), what: "conversion webhook for \(custom.group)/\(custom.storageVersion), Kind=\(custom.kind)")
+    guard answer["response"]["result"]["status"].string == "Success",
+      let converted: JSONValue = answer["response"]["convertedObjects"].items.first
+    else {
+      throw StatusError.internalError(
+        "conversion webhook for \(custom.group), Kind=\(custom.kind) failed: \(answer["response"]["result"]["message"].string ?? "no answer")")
+    }
+    return converted
+  }
+}

@@ -1,0 +1,64 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import HTTPServing
+import JSON
+import NIOCore
+import NIOHTTP1
+
+/// Passes a request to another server and its answer back: bodies in both directions, and upgrades as raw bytes.
+struct PassThrough: Sendable {
+  /// Fields of one connection alone (RFC 9110, section 7.6.1).
+  private static let hopByHop: [String] = [
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
+    "upgrade",
+  ]
+
+  let target: ProxyTarget
+  /// Path and query at the other server.
+  let path: String
+
+  func run(_ call: APICall, method: String? = nil) async throws {
+    let isUpgrade: Bool = call.request.isUpgrade
+    var headers: HTTPHeaders = HTTPHeaders()
+    for (name, value) in call.request.headers {
+      let lower: String = name.lowercased()
+      if lower == "host" || lower == "authorization" || lower.hasPrefix("impersonate-") { continue }
+      if Self.hopByHop.contains(lower), !(isUpgrade && (lower == "connection" || lower == "upgrade")) { continue }
+      headers.add(name: name, value: value)
+    }
+    headers.add(name: "host", value: target.hostHeader)
+    headers.add(name: "x-forwarded-for", value: call.request.remoteAddress)
+    let hasBody: Bool = !isUpgrade && !["GET", "HEAD"].contains(call.request.method)
+    let request: HTTPClientRequest = HTTPClientRequest(
+      method: method ?? call.request.method, target: path, headers: headers,
+      body: hasBody ? call.request.body : HTTPBody())
+    let answer: HTTPClientResponse
+    do {
+      answer = try await UpgradeClient.connect(to: target.address, tls: target.tls, request: request)
+    } catch {
+      if error is CancellationError { throw error }
+      throw StatusError.internalError("error dialing backend: \(error)")
+    }
+    if let connection: RawConnection = answer.connection {
+      return try await switchProtocols(call, answer, connection)
+    }
+    try await copy(answer, to: call)
+  }
+
+  private func switchProtocols(_ call: APICall, _ answer: HTTPClientResponse, _ other: RawConnection) async throws {
+    let own: RawConnection = try await call.response.upgrade(headers: answer.headers, status: answer.status)
+    await relay(own, other)
+  }
+
+  private func copy(_ answer: HTTPClientResponse, to call: APICall) async throws {
+    defer { answer.close() }
+    var headers: HTTPHeaders = HTTPHeaders()
+    for (name, value) in answer.headers where !Self.hopByHop.contains(name.lowercased()) && name.lowercased() != "date" {
+      headers.add(name: name, value: value)
+    }
+    try await call.response.begin(status: answer.status, headers: headers)
+    for try await chunk in answer.body { try await call.response.write(chunk) }
+    try await call.response.finish()
+  }
+}

@@ -1,0 +1,121 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import APIStore
+import JSON
+import Synchronization
+
+/// The objects of one resource: its watch cache, with the store's failures told as API errors.
+final class ObjectStorage: Sendable {
+  let cache: WatchCache
+  let group: GroupResource
+  /// Where in `CachedObject.fields` a field of selectors is.
+  let fieldPositions: [String: Int]
+
+  init(cache: WatchCache, group: GroupResource) {
+    self.cache = cache
+    self.group = group
+    var positions: [String: Int] = [:]
+    for (index, field) in cache.configuration.fields.enumerated() { positions[field.name] = index }
+    fieldPositions = positions
+  }
+
+  func get(namespace: String, name: String, freshness: Freshness = .newest) async throws(StatusError) -> CachedObject? {
+    do throws(StoreError) {
+      return try await cache.get(namespace: namespace.isEmpty ? nil : namespace, name: name, freshness: freshness)
+    } catch { throw StorageErrors.status(error, group, name) }
+  }
+
+  /// The object as a tree.
+  func object(namespace: String, name: String) async throws(StatusError) -> JSONValue? {
+    guard let cached: CachedObject = try await get(namespace: namespace, name: name) else { return nil }
+    return try Self.tree(cached)
+  }
+
+  static func tree(_ cached: CachedObject) throws(StatusError) -> JSONValue {
+    do throws(JSONError) { return try JSONValue(parsing: cached.json) } catch {
+      throw .internalError("\(cached.key) cannot be read: \(error)")
+    }
+  }
+
+  func list(
+    _ request: ListRequest, matching: (@Sendable (CachedObject) -> Bool)? = nil
+  ) async throws(StatusError) -> ListResult {
+    do throws(StoreError) { return try await cache.list(request, matching: matching) } catch {
+      throw StorageErrors.status(error, group, "", isList: true)
+    }
+  }
+
+  /// Every object of a namespace, or of all, as trees.
+  func objects(namespace: String? = nil) async throws(StatusError) -> [JSONValue] {
+    var trees: [JSONValue] = []
+    for object: CachedObject in try await list(ListRequest(namespace: namespace)).objects {
+      trees.append(try Self.tree(object))
+    }
+    return trees
+  }
+
+  func watch(
+    _ request: WatchRequest, matching: (@Sendable (CachedObject) -> Bool)? = nil
+  ) async throws(StatusError) -> WatchStream {
+    do throws(StoreError) { return try await cache.watch(request, matching: matching) } catch {
+      throw StorageErrors.status(error, group, "", isList: true)
+    }
+  }
+
+  func create(namespace: String, name: String, json: [UInt8]) async throws(StatusError) -> CachedObject {
+    do throws(StoreError) {
+      return try await cache.create(namespace: namespace.isEmpty ? nil : namespace, name: name, json: json)
+    } catch { throw StorageErrors.status(error, group, name) }
+  }
+
+  func update(_ old: CachedObject, json: [UInt8]) async throws(StatusError) -> CachedObject {
+    do throws(StoreError) { return try await cache.update(old, json: json) } catch {
+      throw StorageErrors.status(error, group, old.name)
+    }
+  }
+
+  @discardableResult
+  func delete(_ old: CachedObject) async throws(StatusError) -> CachedObject {
+    do throws(StoreError) { return try await cache.delete(old) } catch {
+      throw StorageErrors.status(error, group, old.name)
+    }
+  }
+}
+
+/// A watch of a resource.
+typealias WatchStream = WatchCursor
+
+/// Turns failures of the store into what clients are told.
+enum StorageErrors {
+  static let conflictMessage: String =
+    "the object has been modified; please apply your changes to the latest version and try again"
+
+  static func status(_ error: StoreError, _ group: GroupResource, _ name: String, isList: Bool = false) -> StatusError {
+    switch error.code {
+    case .keyExists: return .alreadyExists(group, name)
+    case .keyNotFound: return .notFound(group, name)
+    case .conflict: return .conflict(group, name, conflictMessage)
+    case .compacted:
+      return .expired(
+        error.message.hasPrefix("too old") || error.message.contains("continue")
+          ? error.message : "The resourceVersion for the provided list is too old.")
+    case .futureRevision:
+      var details: JSONValue = ["causes": [["reason": "ResourceVersionTooLarge", "message": "Too large resource version"]]]
+      details["retryAfterSeconds"] = 1
+      return StatusError(
+        code: 504, reason: "Timeout", message: "Timeout: \(error.message)", details: details, retryAfterSeconds: 1)
+    case .invalidContinue: return .badRequest("continue key is not valid: \(error.message)")
+    case .tooLarge:
+      return StatusError(code: 413, reason: "RequestEntityTooLarge", message: "etcdserver: request is too large")
+    case .noSpace, .unavailable, .corrupt:
+      return .internalError(error.message)
+    }
+  }
+
+  /// A failure as the last event of a watch.
+  static func watchError(_ error: StoreError) -> StatusError {
+    if case .compacted = error.code { return .expired(error.message) }
+    return .internalError(error.message)
+  }
+}

@@ -1,0 +1,181 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import JSON
+import KubeValues
+import YAML
+
+/// A patch as it came.
+enum PatchBody: Sendable {
+  case json(JSONValue)
+  case merge(JSONValue)
+  case strategic(JSONValue)
+  case apply(JSONValue)
+
+  /// Reads a patch by its Content-Type.
+  init(_ bytes: [UInt8], contentType: String?, isBuiltIn: Bool) throws(StatusError) {
+    switch MediaType.base(contentType) {
+    case "application/json-patch+json": self = .json(try Self.parse(bytes, "error decoding patch: "))
+    case "application/merge-patch+json":
+      let value: JSONValue = try Self.parse(bytes, "error decoding patch: ")
+      guard value.object != nil || value.isNull else {
+        throw .badRequest("error decoding patch: json: cannot unmarshal \(Self.goKind(value)) into Go value of type map[string]interface {}")
+      }
+      self = .merge(value.isNull ? .object(JSONObject()) : value)
+    case "application/strategic-merge-patch+json" where isBuiltIn:
+      let value: JSONValue = try Self.parse(bytes, "")
+      guard value.object != nil || value.isNull else {
+        throw .badRequest("json: cannot unmarshal \(Self.goKind(value)) into Go value of type map[string]interface {}")
+      }
+      self = .strategic(value.isNull ? .object(JSONObject()) : value)
+    case "application/apply-patch+yaml":
+      do throws(YAMLError) { self = .apply(try YAML.document(String(decoding: bytes, as: UTF8.self))) } catch {
+        throw .badRequest("error decoding YAML: error converting YAML to JSON: \(error)")
+      }
+    case "application/apply-patch+json": self = .apply(try Self.parse(bytes, "error decoding JSON: "))
+    default:
+      throw StatusError(
+        code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .object(JSONObject()))
+    }
+  }
+
+  var isApply: Bool { if case .apply = self { true } else { false } }
+
+  private static func goKind(_ value: JSONValue) -> String {
+    switch value {
+    case .array: "array"
+    case .string: "string"
+    case .bool: "bool"
+    case .int, .double: "number"
+    default: "object"
+    }
+  }
+
+  private static func parse(_ bytes: [UInt8], _ prefix: String) throws(StatusError) -> JSONValue {
+    do throws(JSONError) { return try JSONValue(parsing: bytes) } catch {
+      throw .badRequest(prefix + GoJSONMessage.of(error, bytes))
+    }
+  }
+}
+
+/// The words of Go's JSON parser for a broken text.
+enum GoJSONMessage {
+  static func of(_ error: JSONError, _ bytes: [UInt8]) -> String {
+    if error.offset >= bytes.count { return "unexpected end of JSON input" }
+    return error.message
+  }
+}
+
+// patch.
+extension ResourceEndpoint {
+  func patch() async throws {
+    let form: NegotiatedAnswer = try negotiate()
+    let contentType: String? = call.request.headers.first(name: "content-type")
+    let isApply: Bool = MediaType.base(contentType).hasPrefix("application/apply-patch")
+    try Self.checkPatchType(contentType, isBuiltIn: resource.schema.isBuiltIn)
+    let bytes: [UInt8] = try await call.body()
+    let options: WriteOptions = try WriteOptions(.patch, query: call.query, isApply: isApply)
+    let body: PatchBody = try PatchBody(bytes, contentType: contentType, isBuiltIn: resource.schema.isBuiltIn)
+    let (result, isNew): (JSONValue, Bool) = try await patch(body, options)
+    try await send(result, as: form, status: isNew ? .created : .ok)
+  }
+
+  private static func checkPatchType(_ contentType: String?, isBuiltIn: Bool) throws {
+    let types: [String] = [
+      "application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml",
+    ]
+    let type: String = MediaType.base(contentType)
+    guard types.contains(type) || (isBuiltIn && type == "application/strategic-merge-patch+json") else {
+      throw StatusError(
+        code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .object(JSONObject()))
+    }
+  }
+
+  func patch(_ body: PatchBody, _ options: WriteOptions) async throws -> (JSONValue, isNew: Bool) {
+    let name: String = info.name
+    var create: (@Sendable () async throws -> JSONValue)?
+    if case .apply(let configuration) = body, info.subresource.isEmpty {
+      create = { try await createByApply(configuration, options) }
+    }
+    let plan: UpdatePlan = UpdatePlan(
+      name: name, change: { live in try await patched(live, body, options) }, create: create,
+      retriesConflicts: !Self.namesRevision(body), options: options)
+    return try await run(plan)
+  }
+
+  private static func namesRevision(_ body: PatchBody) -> Bool {
+    switch body {
+    case .json: false
+    case .merge(let patch), .strategic(let patch), .apply(let patch): !patch.objectResourceVersion.isEmpty
+    }
+  }
+
+  private func createByApply(_ configuration: JSONValue, _ options: WriteOptions) async throws -> JSONValue {
+    try await core.authorizer.require(
+      AuthorizationAttributes(
+        user: call.user, verb: "create", group: info.group, resource: info.resource, namespace: info.namespace,
+        name: info.name))
+    var empty: JSONValue = [
+      "apiVersion": .string(resource.kind.apiVersion), "kind": .string(resource.kind.kind),
+      "metadata": ["name": .string(info.name)],
+    ]
+    if resource.definition.isNamespaced { empty["metadata"]["namespace"] = .string(info.namespace) }
+    if !configuration.objectUID.isEmpty {
+      throw StatusError.conflict(group, info.name, "uid mismatch: the provided object specified uid \(configuration.objectUID), and no existing object was found")
+    }
+    let applied: JSONValue = try await patched(empty, .apply(configuration), options, isNew: true)
+    return try await create(applied, options: options, isApply: true)
+  }
+
+  /// The object after the patch, in the store's form, admitted.
+  private func patched(
+    _ live: JSONValue, _ body: PatchBody, _ options: WriteOptions, isNew: Bool = false
+  ) async throws -> JSONValue {
+    let current: JSONValue = try await servedForm(live)
+    let schema: KindSchema = resource.schema
+    let decoded: DecodedObject
+    switch body {
+    case .json(let patch):
+      decoded = try schema.decodePatched(try current.jsonPatched(with: patch), validation: options.validation)
+    case .merge(let patch):
+      decoded = try schema.decodePatched(current.mergePatched(with: patch), validation: options.validation)
+    case .strategic(let patch):
+      decoded = try schema.decodePatched(
+        try schema.strategicallyPatched(current, with: patch), validation: options.validation, strategicPatch: patch)
+    case .apply(let configuration):
+      decoded = DecodedObject(object: try applied(current, configuration, options), warnings: [])
+    }
+    call.warnings.add(decoded.warnings)
+    var given: JSONValue = decoded.object
+    if isNew { return given }
+    try checkNamespace(&given)
+    dedupeOwners(&given)
+    var object: JSONValue = try await toStorageForm(given, context())
+    if !body.isApply {
+      object = fieldManager(resource.storageSchema).updated(
+        live: live, object: object, manager: call.fieldManager, time: call.now.rfc3339)
+    }
+    return try await core.admission.admit(
+      AdmissionRequest(.update, self, object: object, old: live, isDryRun: options.isDryRun))
+  }
+
+  private func applied(
+    _ current: JSONValue, _ given: JSONValue, _ options: WriteOptions
+  ) throws -> JSONValue {
+    let schema: KindSchema = resource.schema
+    var configuration: JSONValue = given
+    let name: String = configuration.objectName
+    if !name.isEmpty, name != info.name {
+      throw StatusError.badRequest("name in URL does not match name in apply configuration")
+    }
+    if name.isEmpty { configuration["metadata"]["name"] = .string(info.name) }
+    try checkNamespace(&configuration)
+    let decoded: DecodedObject = try schema.decodePatched(configuration, validation: options.validation)
+    call.warnings.add(decoded.warnings)
+    return try fieldManager(schema).applied(
+      live: current, configuration: configuration, manager: call.fieldManager, force: options.force,
+      time: call.now.rfc3339)
+  }
+}

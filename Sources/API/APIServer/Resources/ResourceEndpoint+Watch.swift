@@ -1,0 +1,164 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import HTTPServing
+import JSON
+import KubeValues
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+// watch.
+extension ResourceEndpoint {
+  /// Upstream's least time of a watch without a timeout; the real one is up to twice as long.
+  private static let minimumTimeout: Int = 1800
+
+  func watch() async throws {
+    let form: NegotiatedAnswer = try negotiate()
+    let parameters: ListParameters = try ListParameters(call.query, resource: resource, name: info.name, isWatch: true)
+    let request: WatchRequest = try watchRequest(parameters)
+    let encoder: WatchEncoder = WatchEncoder(
+      resource: resource, form: form, includes: call.query["includeObject"] ?? "Metadata", now: call.now)
+    let timeout: Duration = parameters.timeout ?? .seconds(Self.minimumTimeout + Int.random(in: 0...Self.minimumTimeout))
+    let events: WatchStream = try await storage().watch(request, matching: parameters.matches)
+    defer { events.cancel() }
+    try await call.response.begin(status: .ok, headers: call.headers(contentType: encoder.contentType))
+    let response: HTTPResponseWriter = call.response
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        do {
+          while let batch: [WatchEvent] = try await events.next() {
+            var buffer: ByteBuffer = ByteBuffer()
+            for event: WatchEvent in batch { try await encoder.encode(event, into: &buffer) }
+            try await response.write(buffer)
+          }
+        } catch let error as StoreError {
+          // The watch began, so that the error is its last event.
+          try await response.write(ByteBuffer(bytes: encoder.encode(StorageErrors.watchError(error))))
+        } catch is CancellationError {}
+      }
+      group.addTask { try? await Task.sleep(for: timeout) }
+      try await group.next()
+      group.cancelAll()
+    }
+    try await response.finish()
+  }
+
+  private func watchRequest(_ parameters: ListParameters) throws -> WatchRequest {
+    let start: WatchRequest.Start
+    let text: String = parameters.resourceVersion
+    if parameters.sendInitialEvents == true {
+      let revision: Revision = text.isEmpty ? -1 : try ListParameters.revision(text)
+      start = .initialEvents(revision < 0 ? .newest : revision == 0 ? .any : .notOlderThan(revision))
+    } else if text.isEmpty || text == "0" {
+      // Upstream's oldest habit: a watch from nowhere begins with what is there.
+      start = parameters.sendInitialEvents == false ? .now : .initialEvents(text.isEmpty ? .newest : .any)
+    } else {
+      start = .after(try ListParameters.revision(text))
+    }
+    return WatchRequest(
+      namespace: namespace.isEmpty ? nil : namespace, name: parameters.name, start: start,
+      sendsBookmarks: parameters.allowsBookmarks,
+      marksInitialEventsEnd: parameters.sendInitialEvents == true && parameters.allowsBookmarks)
+  }
+}
+
+/// Writes watch events in the form that the caller reads.
+final class WatchEncoder: Sendable {
+  private let resource: ServedResource
+  private let form: NegotiatedAnswer
+  private let includes: String
+  private let now: Timestamp
+  private let showedColumns: Mutex<Bool> = Mutex(false)
+
+  init(resource: ServedResource, form: NegotiatedAnswer, includes: String, now: Timestamp) {
+    self.resource = resource
+    self.form = form
+    self.includes = includes
+    self.now = now
+  }
+
+  var contentType: String {
+    switch form.encoding {
+    case .json: "application/json"
+    case .yaml: "application/yaml;stream=watch"
+    case .protobuf: "application/vnd.kubernetes.protobuf;stream=watch"
+    }
+  }
+
+  func encode(_ event: WatchEvent, into buffer: inout ByteBuffer) async throws {
+    switch event {
+    case .added(let object): try await write("ADDED", object, &buffer)
+    case .modified(let object): try await write("MODIFIED", object, &buffer)
+    case .deleted(let object): try await write("DELETED", object, &buffer)
+    case .bookmark(let revision, let ends):
+      var value: JSONValue = [
+        "kind": .string(resource.kind.kind), "apiVersion": .string(resource.kind.apiVersion),
+        "metadata": ["resourceVersion": .string(String(revision))],
+      ]
+      if ends { value["metadata"]["annotations"] = ["k8s.io/initial-events-end": "true"] }
+      if resource.schema.isBuiltIn { value = resource.schema.normalized(value) }
+      try write("BOOKMARK", value, &buffer)
+    }
+  }
+
+  private func write(_ type: String, _ object: CachedObject, _ buffer: inout ByteBuffer) async throws {
+    let json: [UInt8] = try await resource.served(object)
+    if form.form == .object {
+      switch form.encoding {
+      case .json:
+        buffer.writeString("{\"type\":\"\(type)\",\"object\":")
+        buffer.writeBytes(json.last == 10 ? json.dropLast() : json[...])
+        buffer.writeString("}\n")
+        return
+      case .protobuf:
+        let schema: KindSchema = resource.schema
+        let bytes: [UInt8] = try object.form("protobuf:\(resource.definition.identifier)") { _ in
+          try schema.encodeProtobuf(json: json) ?? []
+        }
+        buffer.writeBytes(KindSchema.protobufWatchFrame(type: type, object: bytes))
+        return
+      case .yaml: break
+      }
+    }
+    try write(type, try JSONValue(parsing: json), &buffer)
+  }
+
+  private func write(_ type: String, _ object: JSONValue, _ buffer: inout ByteBuffer) throws {
+    var shown: JSONValue = object
+    var schema: KindSchema? = resource.schema
+    switch form.form {
+    case .object: break
+    case .table(let version):
+      let isFirst: Bool = showedColumns.withLock { shown in
+        defer { shown = true }
+        return !shown
+      }
+      let rows: [JSONValue] = [object]
+      shown = Tables.table(
+        rows, of: resource, metadata: ["resourceVersion": .string(object.objectResourceVersion)], version: version,
+        includes: includes, now: now, showsColumns: isFirst)
+      if type == "BOOKMARK" { shown["rows"][0]["cells"] = .array([]) }
+      schema = nil
+    case .partial, .partialList:
+      shown = Tables.partial(object, typed: true)
+      schema = SchemaRegistry.builtIn.kind("meta.k8s.io", "v1", "PartialObjectMetadata")
+    }
+    buffer.writeBytes(frame(type, shown, schema))
+  }
+
+  /// An error as the last event.
+  func encode(_ error: StatusError) -> [UInt8] {
+    frame("ERROR", error.status, SchemaRegistry.builtIn.kind("", "v1", "Status"))
+  }
+
+  private func frame(_ type: String, _ object: JSONValue, _ schema: KindSchema?) -> [UInt8] {
+    if form.encoding == .protobuf, let bytes: [UInt8] = schema?.encodeProtobuf(object) {
+      return KindSchema.protobufWatchFrame(type: type, object: bytes)
+    }
+    let event: JSONValue = ["type": .string(type), "object": object]
+    return event.bytes + [10]
+  }
+}

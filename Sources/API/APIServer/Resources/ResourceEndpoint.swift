@@ -1,0 +1,120 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import HTTPServing
+import JSON
+import KubeValues
+
+/// Serves one request for a resource: reads the parameters, calls the strategy, admission and the store.
+struct ResourceEndpoint: Sendable {
+  let core: ServerCore
+  let resource: ServedResource
+  let call: APICall
+
+  var info: RequestInfo { call.info }
+  var group: GroupResource { resource.groupResource }
+  /// The namespace for the store: none for resources of the cluster.
+  var namespace: String { resource.definition.isNamespaced ? info.namespace : "" }
+
+  func storage() throws -> ObjectStorage {
+    guard let storage = resource.storage else { throw Self.methodNotAllowed }
+    return storage
+  }
+
+  static var methodNotAllowed: StatusError {
+    StatusError(
+      code: 405, reason: "MethodNotAllowed", message: "the server does not allow this method on the requested resource",
+      details: .object(JSONObject()))
+  }
+
+  static var unknownPath: StatusError {
+    StatusError(
+      code: 404, reason: "NotFound", message: "the server could not find the requested resource",
+      details: .object(JSONObject()))
+  }
+
+  func context(subresource: String? = nil) -> StrategyContext {
+    let core: ServerCore = self.core
+    let user: UserInfo = call.user
+    return StrategyContext(
+      resource: resource.definition, subresource: subresource ?? (info.subresource.isEmpty ? nil : info.subresource),
+      userName: user.name, userGroups: user.groups, userUID: user.uid, userExtra: user.extra, now: call.now.rfc3339,
+      isAuthorized: { verb, group, resource, namespace, name in
+        await core.authorizer.isAllowed(
+          AuthorizationAttributes(
+            user: user, verb: verb, group: group, resource: resource, namespace: namespace, name: name))
+      })
+  }
+
+  /// Whether the resource or subresource answers the method at all.
+  static func allows(_ resource: ServedResource, _ info: RequestInfo) -> Bool {
+    guard !info.verb.isEmpty else { return false }
+    let verb: String = info.verb
+    if !info.subresource.isEmpty {
+      guard let sub: SubresourceDefinition = resource.definition.subresource(info.subresource) else { return false }
+      return sub.verbs.names.contains(verb)
+    }
+    let isNamespaced: Bool = resource.definition.isNamespaced
+    switch verb {
+    case "create": guard info.name.isEmpty, !isNamespaced || !info.namespace.isEmpty else { return false }
+    case "deletecollection": guard !isNamespaced || !info.namespace.isEmpty else { return false }
+    case "update", "patch": guard !info.name.isEmpty else { return false }
+    default: break
+    }
+    return resource.definition.verbs.names.contains(verb)
+  }
+
+  func run() async throws {
+    guard info.parts.count <= 2 || resource.definition.subresource(info.subresource) != nil else {
+      throw Self.unknownPath
+    }
+    if !isScopeRight { throw Self.unknownPath }
+    guard Self.allows(resource, info) else { throw Self.methodNotAllowed }
+    if let special: any SubresourceHandler = core.subresources.handler(for: resource, info) {
+      return try await special.handle(self)
+    }
+    guard resource.storage != nil else { throw Self.methodNotAllowed }
+    switch info.verb {
+    case "get": try await get()
+    case "list": try await list()
+    case "watch": try await watch()
+    case "create": try await create()
+    case "update": try await update()
+    case "patch": try await patch()
+    case "delete": try await delete()
+    case "deletecollection": try await deleteCollection()
+    default: throw Self.methodNotAllowed
+    }
+  }
+
+  /// A namespaced object must be named with its namespace, and one of the cluster without.
+  private var isScopeRight: Bool {
+    if resource.definition.isNamespaced {
+      return !(info.namespace.isEmpty && !info.name.isEmpty)
+    }
+    return info.namespace.isEmpty || info.resource == "namespaces"
+  }
+
+  /// The object's JSON in the store's form; 404 where there is none.
+  func existing(_ name: String) async throws -> CachedObject {
+    guard let object: CachedObject = try await storage().get(namespace: namespace, name: name) else {
+      throw StatusError.notFound(group, name)
+    }
+    return object
+  }
+
+  /// Reads a request body of the resource's kind, or of a subresource's.
+  func decode(_ bytes: [UInt8], as schema: KindSchema, validation: FieldValidation) throws -> JSONValue {
+    let body: RequestBody = try RequestBodyReader.read(bytes, contentType: call.request.headers.first(name: "content-type"), kind: schema.kind.kind)
+    let decoded: DecodedObject = try schema.decode(body, validation: validation)
+    call.warnings.add(decoded.warnings)
+    return decoded.object
+  }
+}
+
+/// Serves a subresource, or a resource that is not stored.
+protocol SubresourceHandler: Sendable {
+  func handle(_ endpoint: ResourceEndpoint) async throws
+}

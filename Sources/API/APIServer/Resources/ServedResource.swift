@@ -1,0 +1,71 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import JSON
+
+/// A resource as it is served in one version: its definition, schema, rules and storage.
+final class ServedResource: Sendable {
+  let definition: ResourceDefinition
+  /// The schema of the served version.
+  let schema: KindSchema
+  /// The schema of the form in the store.
+  let storageSchema: KindSchema
+  let strategy: any ResourceStrategy
+  let storage: ObjectStorage?
+  /// Turns an object of the served version into the stored one and back; nil where they are the same.
+  let conversion: (any VersionConversion)?
+  /// The definition of a custom resource.
+  let custom: CustomResource?
+
+  init(
+    definition: ResourceDefinition, schema: KindSchema, storageSchema: KindSchema? = nil,
+    strategy: any ResourceStrategy, storage: ObjectStorage?, conversion: (any VersionConversion)? = nil,
+    custom: CustomResource? = nil
+  ) {
+    self.definition = definition
+    self.schema = schema
+    self.storageSchema = storageSchema ?? schema
+    self.strategy = strategy
+    self.storage = storage
+    self.conversion = conversion
+    self.custom = custom
+  }
+
+  var groupResource: GroupResource { definition.identifier.groupResource }
+  var kind: GroupVersionKind { definition.kind }
+
+  /// The JSON text of a stored object in the served version.
+  func served(_ object: CachedObject) async throws -> [UInt8] {
+    guard let conversion else { return object.json }
+    let form: String = "json:\(definition.identifier)"
+    if let known: [UInt8] = object.knownForm(form) { return known }
+    let bytes: [UInt8] = schema.encodeJSON(try await conversion.fromStorage(try JSONValue(parsing: object.json), to: kind))
+    return object.form(form) { _ in bytes }
+  }
+
+  func fromStorage(_ object: JSONValue) async throws -> JSONValue {
+    guard let conversion else { return object }
+    return try await conversion.fromStorage(object, to: kind)
+  }
+
+  func toStorage(_ object: JSONValue) async throws -> JSONValue {
+    guard let conversion else { return object }
+    return try await conversion.toStorage(object)
+  }
+}
+
+/// Changes an object's API version.
+protocol VersionConversion: Sendable {
+  func toStorage(_ object: JSONValue) async throws -> JSONValue
+  func fromStorage(_ object: JSONValue, to kind: GroupVersionKind) async throws -> JSONValue
+}
+
+extension CachedObject {
+  /// A form that was made already.
+  func knownForm(_ name: String) -> [UInt8]? {
+    struct Missing: Error {}
+    return try? form(name) { _ in throw Missing() }
+  }
+}

@@ -1,0 +1,44 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import JSON
+import KubeValues
+
+/// Server-side tables and partial metadata (meta.k8s.io).
+enum Tables {
+  /// A table of objects.
+  static func table(
+    _ objects: [JSONValue], of resource: ServedResource, metadata: JSONValue, version: String, includes: String,
+    now: Timestamp, showsColumns: Bool = true
+  ) -> JSONValue {
+    let context: TableContext = TableContext(now: now.timeInterval)
+    let rows: [JSONValue] = objects.map { object in
+      var row: JSONValue = ["cells": .array(resource.strategy.cells(object, context))]
+      switch includes {
+      case "None": break
+      case "Object": row["object"] = object
+      default: row["object"] = partial(object, version: version, typed: true)
+      }
+      return row
+    }
+    let columns: [JSONValue] = resource.definition.columns.map { column in
+      [
+        "name": .string(column.name), "type": .string(column.type), "format": .string(column.format),
+        "description": .string(column.description), "priority": .int(Int64(column.priority)),
+      ]
+    }
+    return [
+      "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": metadata,
+      "columnDefinitions": showsColumns ? .array(columns) : .array([]), "rows": .array(rows),
+    ]
+  }
+
+  /// The metadata of an object alone.
+  static func partial(_ object: JSONValue, version: String = "v1", typed: Bool = false) -> JSONValue {
+    if !typed { return ["metadata": object["metadata"]] }
+    return [
+      "kind": "PartialObjectMetadata", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": object["metadata"],
+    ]
+  }
+}

@@ -1,0 +1,83 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import JSON
+import Logging
+
+/// Opens the storage of every resource of the catalogue.
+enum BuiltInResources {
+  static func open(_ store: any Store, prefix: String, logger: Logger) async throws -> [ServedResource] {
+    var storages: [String: ObjectStorage] = [:]
+    var resources: [ServedResource] = []
+    let catalog: ResourceCatalog = .builtIn
+    for definition: ResourceDefinition in catalog.resources {
+      guard let schema: KindSchema = SchemaRegistry.builtIn.kind(definition.kind) else {
+        logger.error("no schema of \(definition.kind); \(definition.identifier) is not served")
+        continue
+      }
+      let strategy: any ResourceStrategy = ResourceCatalog.strategy(for: definition)
+      var storage: ObjectStorage?
+      if let keys: String = definition.keyPrefix(root: prefix) {
+        if let known: ObjectStorage = storages[keys] {
+          storage = known
+        } else {
+          let cache: WatchCache = try await open(store, keys, definition, strategy, logger)
+          storage = ObjectStorage(cache: cache, group: definition.identifier.groupResource)
+          storages[keys] = storage
+        }
+      }
+      resources.append(served(definition, schema, strategy, storage, catalog))
+    }
+    return resources
+  }
+
+  private static func open(
+    _ store: any Store, _ keys: String, _ definition: ResourceDefinition, _ strategy: any ResourceStrategy,
+    _ logger: Logger
+  ) async throws -> WatchCache {
+    do throws(StoreError) {
+      return try await WatchCache.open(
+        store, WatchCacheConfiguration(prefix: keys, fields: SelectableFields.fields(of: definition, strategy)),
+        logger: logger)
+    } catch { throw APIServerError(.store, "cannot read \(keys): \(error)") }
+  }
+
+  private static func served(
+    _ definition: ResourceDefinition, _ schema: KindSchema, _ strategy: any ResourceStrategy,
+    _ storage: ObjectStorage?, _ catalog: ResourceCatalog
+  ) -> ServedResource {
+    guard storage != nil, !definition.isStorageForm,
+      let stored: KindSchema = SchemaRegistry.builtIn.kind(BuiltInConversion.storageKind(definition)),
+      let conversion: any VersionConversion = BuiltInConversion.of(definition)
+    else {
+      return ServedResource(definition: definition, schema: schema, strategy: strategy, storage: storage)
+    }
+    return ServedResource(
+      definition: definition, schema: schema, storageSchema: stored, strategy: strategy, storage: storage,
+      conversion: conversion)
+  }
+}
+
+/// Where the values of field selectors are found.
+enum SelectableFields {
+  static func fields(of definition: ResourceDefinition, _ strategy: any ResourceStrategy) -> [CachedField] {
+    let names: Set<String> = ["metadata.name", "metadata.namespace"]
+    return strategy.selectableFieldNames.filter { !names.contains($0) }.map { name in
+      special[name + "@" + definition.identifier.resource] ?? CachedField(name)
+    }
+  }
+
+  private static let special: [String: CachedField] = [
+    "spec.restartPolicy@pods": CachedField("spec.restartPolicy"),
+    "spec.unschedulable@nodes": CachedField("spec.unschedulable", absent: "false"),
+    "status.successful@jobs": CachedField("status.successful", paths: [["status", "succeeded"]], absent: "0"),
+    "status.replicas@replicationcontrollers": CachedField("status.replicas", absent: "0"),
+    "status.replicas@replicasets": CachedField("status.replicas", absent: "0"),
+    "source@events": CachedField("source", paths: [["source", "component"], ["reportingComponent"]]),
+    "spec.hostNetwork@pods": CachedField("spec.hostNetwork", absent: "false"),
+    "spec.schedulerName@pods": CachedField("spec.schedulerName"),
+    "status.podIP@pods": CachedField("status.podIP"),
+  ]
+}

@@ -1,0 +1,91 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import JSON
+import Logging
+import Synchronization
+
+/// What every request needs: the resources, who may do what, and the rules of writes.
+final class ServerCore: Sendable {
+  let configuration: APIServerConfiguration
+  let logger: Logger
+  let registry: ResourceRegistry
+  let authenticator: Authenticator
+  let authorizer: AuthorizerChain
+  let rbac: RBACAuthorizer
+  let tokens: ServiceAccountTokens
+  let admission: AdmissionChain
+  let allocators: Allocators
+  let subresources: SubresourceTable
+  let kubelets: KubeletConnections
+  let discovery: Discovery
+  let customResources: CustomResources
+  /// Whether everything that must be there at start is there.
+  let isReady: Mutex<Bool> = Mutex(false)
+  let metrics: RequestMetrics = RequestMetrics()
+
+  init(_ configuration: APIServerConfiguration, store: any Store, logger: Logger) async throws {
+    self.configuration = configuration
+    self.logger = logger
+    registry = ResourceRegistry(
+      builtIn: try await BuiltInResources.open(store, prefix: configuration.storePrefix, logger: logger))
+    func storage(_ group: String, _ resource: String) throws -> ObjectStorage {
+      guard let storage: ObjectStorage = registry.storage(group, resource) else {
+        throw APIServerError(.store, "the catalogue lacks \(GroupResource(group, resource))")
+      }
+      return storage
+    }
+    let rbacGroup: String = "rbac.authorization.k8s.io"
+    rbac = RBACAuthorizer(
+      roles: try storage(rbacGroup, "roles"), clusterRoles: try storage(rbacGroup, "clusterroles"),
+      roleBindings: try storage(rbacGroup, "rolebindings"),
+      clusterRoleBindings: try storage(rbacGroup, "clusterrolebindings"))
+    tokens = try ServiceAccountTokens(configuration, registry: registry)
+    authenticator = try Authenticator(configuration, tokens: tokens, registry: registry)
+    var authorizers: [any Authorizer] = []
+    for mode: String in configuration.authorizationModes {
+      switch mode {
+      case "Node": authorizers.append(NodeAuthorizer(registry: registry))
+      case "RBAC": authorizers.append(rbac)
+      case "AlwaysAllow": authorizers.append(AlwaysAllow())
+      case "AlwaysDeny": break
+      default: throw APIServerError(.invalidConfiguration, "--authorization-mode: \(mode) is not known; use Node, RBAC, AlwaysAllow or AlwaysDeny")
+      }
+    }
+    authorizer = AuthorizerChain(authorizers: authorizers)
+    allocators = try Allocators(configuration, registry: registry, logger: logger)
+    kubelets = try KubeletConnections(configuration, registry: registry)
+    customResources = CustomResources(store: store, prefix: configuration.storePrefix, registry: registry, logger: logger)
+    admission = try AdmissionChain(configuration: configuration, registry: registry, authorizer: authorizer, rbac: rbac, logger: logger)
+    subresources = SubresourceTable()
+    discovery = Discovery(registry: registry)
+  }
+
+  /// Fields that a write to a resource or subresource does not touch, for managed fields.
+  func resetFields(_ resource: ServedResource, _ subresource: String) -> [[String]] {
+    ResetFields.of(resource, subresource)
+  }
+
+  /// After an object is gone: what it held is free.
+  func deleted(_ object: CachedObject, endpoint: ResourceEndpoint) async {
+    await allocators.released(object, group: endpoint.group)
+  }
+}
+
+/// Fields that endpoints do not write.
+enum ResetFields {
+  /// Kinds whose main endpoint takes the status from clients as well.
+  private static let statusless: Set<String> = ["events", "secrets", "configmaps"]
+
+  static func of(_ resource: ServedResource, _ subresource: String) -> [[String]] {
+    let hasStatus: Bool = resource.definition.subresource("status") != nil
+    switch subresource {
+    case "": return hasStatus ? [["status"]] : []
+    case "status": return [["spec"], ["metadata", "labels"], ["metadata", "annotations"], ["metadata", "finalizers"],
+      ["metadata", "ownerReferences"]]
+    default: return []
+    }
+  }
+}

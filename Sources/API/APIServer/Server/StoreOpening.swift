@@ -1,0 +1,23 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIStore
+import Foundation
+import Logging
+
+/// Opens the store that the configuration names.
+enum StoreOpening {
+  static func open(_ configuration: APIServerConfiguration, logger: Logger) async throws -> any Store {
+    switch configuration.store {
+    case .memory: return MemoryStore()
+    case .sqlite(let path):
+      let folder: String = (path as NSString).deletingLastPathComponent
+      do {
+        try FileManager.default.createDirectory(
+          atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        return try SQLiteStore(SQLiteStore.Configuration(path: path), logger: logger)
+      } catch { throw APIServerError(.store, "cannot open the store \(path): \(error)") }
+    case .etcd:
+      throw APIServerError(.store, "etcd is not supported yet")
+    }
+  }
+}
