@@ -18,6 +18,7 @@ enum Apus {
       Subcommand(RuntimeCommand.self),
       Subcommand(DNSCommand.self),
       Subcommand(SchedulerCommand.self),
+      Subcommand(APIServerCommand.self),
       Subcommand(ControllerManagerCommand.self),
     ]
   }

@@ -100,6 +100,27 @@ public struct ResourceDefinition: Sendable {
   /// The columns of its tables.
   public var columns: [TableColumn]
 
+  /// A definition from its parts, for custom resources.
+  public init(
+    identifier: GroupVersionResource, kind: GroupVersionKind, listKind: String?, singular: String, isNamespaced: Bool,
+    verbs: ResourceVerbs, shortNames: [String], categories: [String], subresources: [SubresourceDefinition],
+    storagePrefix: String?, storageKind: GroupVersionKind, storageVersionHash: String?, columns: [TableColumn]
+  ) {
+    self.identifier = identifier
+    self.kind = kind
+    self.listKind = listKind
+    self.singular = singular
+    self.isNamespaced = isNamespaced
+    self.verbs = verbs
+    self.shortNames = shortNames
+    self.categories = categories
+    self.subresources = subresources
+    self.storagePrefix = storagePrefix
+    self.storageKind = storageKind
+    self.storageVersionHash = storageVersionHash
+    self.columns = columns
+  }
+
   /// Whether this is the definition in whose form objects are stored (others are converted to it).
   public var isStorageForm: Bool {
     kind.group == storageKind.group && (kind.version == storageKind.version || !ResourceCatalog.convertsStorage(self))

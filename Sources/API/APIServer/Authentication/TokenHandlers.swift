@@ -1,10 +1,12 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import APIResources
 import APISchema
 import APIStore
 import Foundation
 import JSON
 import KubeValues
+import NIOHTTP1
 
 /// serviceaccounts/token: makes a token, bound to an object and an audience, for a time.
 struct TokenRequestHandler: SubresourceHandler {

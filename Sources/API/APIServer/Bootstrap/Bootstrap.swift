@@ -5,6 +5,7 @@ import APIStore
 import JSON
 import KubeValues
 import Logging
+import Synchronization
 
 /// Makes what must be there before anybody works: namespaces, roles, priority classes, the `kubernetes` Service.
 struct Bootstrap: Sendable {

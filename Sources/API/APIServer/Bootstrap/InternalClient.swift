@@ -5,6 +5,7 @@ import APISchema
 import APIStore
 import HTTPServing
 import JSON
+import NIOHTTP1
 
 /// Requests of the server to itself: the same path as everybody's, without the network.
 struct InternalClient: Sendable {

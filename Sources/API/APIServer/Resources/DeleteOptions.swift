@@ -3,6 +3,7 @@
 import APISchema
 import HTTPServing
 import JSON
+import NIOHTTP1
 
 /// How an object is to be deleted: the body or the query of a DELETE.
 struct DeleteOptions: Sendable {

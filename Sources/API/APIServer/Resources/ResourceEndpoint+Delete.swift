@@ -5,6 +5,7 @@ import APISchema
 import APIStore
 import JSON
 import KubeValues
+import NIOHTTP1
 
 // delete and deletecollection.
 extension ResourceEndpoint {

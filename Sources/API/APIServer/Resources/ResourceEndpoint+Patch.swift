@@ -3,8 +3,10 @@
 import APIResources
 import APISchema
 import APIStore
+import HTTPServing
 import JSON
 import KubeValues
+import NIOHTTP1
 import YAML
 
 /// A patch as it came.

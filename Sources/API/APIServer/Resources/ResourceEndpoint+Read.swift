@@ -3,6 +3,7 @@
 import APIResources
 import APISchema
 import APIStore
+import HTTPServing
 import JSON
 import KubeValues
 import NIOCore

@@ -43,11 +43,12 @@ extension ResourceEndpoint {
     try checkNamespace(&given)
     dedupeOwners(&given)
     let object: JSONValue = given
-    let plan: UpdatePlan = UpdatePlan(
-      name: name, change: { live in try await changed(live, to: object, options: options) },
-      create: resource.strategy.allowsCreateOnUpdate && info.subresource.isEmpty
-        ? { try await createByUpdate(object, options) } : nil,
-      uid: object.objectUID, options: options)
+    var plan: UpdatePlan = UpdatePlan(
+      name: name, change: { live in try await changed(live, to: object, options: options) }, uid: object.objectUID,
+      options: options)
+    if resource.strategy.allowsCreateOnUpdate, info.subresource.isEmpty {
+      plan.create = { try await createByUpdate(object, options) }
+    }
     let (result, isNew): (JSONValue, Bool) = try await run(plan)
     try await send(result, as: form, status: isNew ? .created : .ok)
   }

@@ -6,6 +6,7 @@ import APIStore
 import HTTPServing
 import JSON
 import KubeValues
+import NIOHTTP1
 
 /// Serves one request for a resource: reads the parameters, calls the strategy, admission and the store.
 struct ResourceEndpoint: Sendable {

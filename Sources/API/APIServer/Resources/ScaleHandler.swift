@@ -3,8 +3,10 @@
 import APIResources
 import APISchema
 import APIStore
+import HTTPServing
 import JSON
 import KubeValues
+import NIOHTTP1
 
 /// The scale subresource: the number of replicas of any kind as an autoscaling/v1 Scale.
 struct ScaleHandler: SubresourceHandler {

@@ -4,6 +4,7 @@ import APISchema
 import HTTPServing
 import JSON
 import NIOHTTP1
+import Synchronization
 
 /// Everything that is not an API resource: health, version, discovery, metrics, documents.
 struct NonResourcePaths: Sendable {

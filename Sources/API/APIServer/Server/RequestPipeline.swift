@@ -5,6 +5,7 @@ import APISchema
 import HTTPServing
 import JSON
 import KubeValues
+import Logging
 import NIOHTTP1
 import Synchronization
 

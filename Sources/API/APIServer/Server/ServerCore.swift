@@ -29,8 +29,9 @@ final class ServerCore: Sendable {
   init(_ configuration: APIServerConfiguration, store: any Store, logger: Logger) async throws {
     self.configuration = configuration
     self.logger = logger
-    registry = ResourceRegistry(
+    let registry: ResourceRegistry = ResourceRegistry(
       builtIn: try await BuiltInResources.open(store, prefix: configuration.storePrefix, logger: logger))
+    self.registry = registry
     func storage(_ group: String, _ resource: String) throws -> ObjectStorage {
       guard let storage: ObjectStorage = registry.storage(group, resource) else {
         throw APIServerError(.store, "the catalogue lacks \(GroupResource(group, resource))")
@@ -38,11 +39,13 @@ final class ServerCore: Sendable {
       return storage
     }
     let rbacGroup: String = "rbac.authorization.k8s.io"
-    rbac = RBACAuthorizer(
+    let rbac: RBACAuthorizer = RBACAuthorizer(
       roles: try storage(rbacGroup, "roles"), clusterRoles: try storage(rbacGroup, "clusterroles"),
       roleBindings: try storage(rbacGroup, "rolebindings"),
       clusterRoleBindings: try storage(rbacGroup, "clusterrolebindings"))
-    tokens = try ServiceAccountTokens(configuration, registry: registry)
+    self.rbac = rbac
+    let tokens: ServiceAccountTokens = try ServiceAccountTokens(configuration, registry: registry)
+    self.tokens = tokens
     authenticator = try Authenticator(configuration, tokens: tokens, registry: registry)
     var authorizers: [any Authorizer] = []
     for mode: String in configuration.authorizationModes {
@@ -54,7 +57,8 @@ final class ServerCore: Sendable {
       default: throw APIServerError(.invalidConfiguration, "--authorization-mode: \(mode) is not known; use Node, RBAC, AlwaysAllow or AlwaysDeny")
       }
     }
-    authorizer = AuthorizerChain(authorizers: authorizers)
+    let authorizer: AuthorizerChain = AuthorizerChain(authorizers: authorizers)
+    self.authorizer = authorizer
     allocators = try Allocators(configuration, registry: registry, logger: logger)
     kubelets = try KubeletConnections(configuration, registry: registry)
     customResources = CustomResources(store: store, prefix: configuration.storePrefix, registry: registry, logger: logger)
