@@ -65,14 +65,10 @@ extension ResourceEndpoint {
       var object: JSONValue = given
       resource.strategy.prepareForCreate(&object, context)
       fillSystemFields(&object)
-      try checkStrategyErrors(resource.strategy.validate(object, context), object.objectName)
-      try checkName(object)
-      call.warnings.add(resource.strategy.warnings(object, old: nil, context))
-      try await core.admission.validate(
-        AdmissionRequest(.create, self, object: object, old: nil, isDryRun: options.isDryRun))
       let allocation: any Allocation = try await core.allocators.allocate(
         &object, old: nil, resource: resource, isDryRun: options.isDryRun)
       do throws(StatusError) {
+        try await check(object, context, options)
         let result: JSONValue = try await write(object, options)
         await allocation.commit(result)
         return try await servedForm(result)
@@ -85,6 +81,16 @@ extension ResourceEndpoint {
     } catch {
       throw .internalError("\(error)")
     }
+  }
+
+  private func check(_ object: JSONValue, _ context: StrategyContext, _ options: WriteOptions) async throws(StatusError) {
+    try checkStrategyErrors(resource.strategy.validate(object, context), object.objectName)
+    try checkName(object)
+    call.warnings.add(resource.strategy.warnings(object, old: nil, context))
+    do {
+      try await core.admission.validate(
+        AdmissionRequest(.create, self, object: object, old: nil, isDryRun: options.isDryRun))
+    } catch { throw (error as? StatusError) ?? .internalError("\(error)") }
   }
 
   private func write(_ object: JSONValue, _ options: WriteOptions) async throws(StatusError) -> JSONValue {

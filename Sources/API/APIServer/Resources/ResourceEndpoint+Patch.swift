@@ -19,24 +19,14 @@ enum PatchBody: Sendable {
   /// Reads a patch by its Content-Type.
   init(_ bytes: [UInt8], contentType: String?, isBuiltIn: Bool) throws(StatusError) {
     switch MediaType.base(contentType) {
-    case "application/json-patch+json": self = .json(try Self.parse(bytes, "error decoding patch: "))
-    case "application/merge-patch+json":
-      let value: JSONValue = try Self.parse(bytes, "error decoding patch: ")
-      guard value.object != nil || value.isNull else {
-        throw .badRequest("error decoding patch: json: cannot unmarshal \(Self.goKind(value)) into Go value of type map[string]interface {}")
-      }
-      self = .merge(value.isNull ? .object(JSONObject()) : value)
+    case "application/json-patch+json": self = .json(try PatchType.json.parse(bytes))
+    case "application/merge-patch+json": self = .merge(try PatchType.merge.parse(bytes))
     case "application/strategic-merge-patch+json" where isBuiltIn:
-      let value: JSONValue = try Self.parse(bytes, "")
-      guard value.object != nil || value.isNull else {
-        throw .badRequest("json: cannot unmarshal \(Self.goKind(value)) into Go value of type map[string]interface {}")
-      }
-      self = .strategic(value.isNull ? .object(JSONObject()) : value)
+      self = .strategic(try PatchType.strategic.parse(bytes))
     case "application/apply-patch+yaml":
       do throws(YAMLError) { self = .apply(try YAML.document(String(decoding: bytes, as: UTF8.self))) } catch {
         throw .badRequest("error decoding YAML: error converting YAML to JSON: \(error)")
       }
-    case "application/apply-patch+json": self = .apply(try Self.parse(bytes, "error decoding JSON: "))
     default:
       throw StatusError(
         code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .object(JSONObject()))
@@ -44,30 +34,6 @@ enum PatchBody: Sendable {
   }
 
   var isApply: Bool { if case .apply = self { true } else { false } }
-
-  private static func goKind(_ value: JSONValue) -> String {
-    switch value {
-    case .array: "array"
-    case .string: "string"
-    case .bool: "bool"
-    case .int, .double: "number"
-    default: "object"
-    }
-  }
-
-  private static func parse(_ bytes: [UInt8], _ prefix: String) throws(StatusError) -> JSONValue {
-    do throws(JSONError) { return try JSONValue(parsing: bytes) } catch {
-      throw .badRequest(prefix + GoJSONMessage.of(error, bytes))
-    }
-  }
-}
-
-/// The words of Go's JSON parser for a broken text.
-enum GoJSONMessage {
-  static func of(_ error: JSONError, _ bytes: [UInt8]) -> String {
-    if error.offset >= bytes.count { return "unexpected end of JSON input" }
-    return error.message
-  }
 }
 
 // patch.

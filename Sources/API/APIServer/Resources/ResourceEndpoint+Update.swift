@@ -46,7 +46,7 @@ extension ResourceEndpoint {
     var plan: UpdatePlan = UpdatePlan(
       name: name, change: { live in try await changed(live, to: object, options: options) }, uid: object.objectUID,
       options: options)
-    if resource.strategy.allowsCreateOnUpdate, info.subresource.isEmpty {
+    if resource.strategy.traits.allowsCreateOnUpdate, info.subresource.isEmpty {
       plan.create = { try await createByUpdate(object, options) }
     }
     let (result, isNew): (JSONValue, Bool) = try await run(plan)
@@ -107,7 +107,7 @@ extension ResourceEndpoint {
     var object: JSONValue = try await plan.change(old)
     let given: String = object.objectResourceVersion
     if given.isEmpty || given == "0" {
-      if !resource.strategy.allowsUnconditionalUpdate {
+      if !resource.strategy.traits.allowsUnconditionalUpdate {
         throw StatusError.invalid(
           resource.kind.groupKind, plan.name,
           [.invalid("metadata.resourceVersion", .int(0), "must be specified for an update")])
@@ -134,6 +134,7 @@ extension ResourceEndpoint {
   ) async throws(StatusError) -> JSONValue {
     guard let storage: ObjectStorage = resource.storage else { throw Self.methodNotAllowed }
     var object: JSONValue = resource.storageSchema.normalized(object)
+    object = fieldManager(resource.storageSchema).keepingTimes(live: old, object: object)
     if Deletion.endsWithUpdate(object, old: old, group) {
       if !options.isDryRun { await core.deleted(try await storage.delete(cached), endpoint: self) }
       return object.with(resourceVersion: cached.revision)

@@ -11,7 +11,7 @@ import NIOHTTP1
 /// The scale subresource: the number of replicas of any kind as an autoscaling/v1 Scale.
 struct ScaleHandler: SubresourceHandler {
   func handle(_ endpoint: ResourceEndpoint) async throws {
-    guard let paths: ScalePaths = endpoint.resource.strategy.scale,
+    guard let paths: ScalePaths = endpoint.resource.strategy.traits.scale,
       let schema: KindSchema = SchemaRegistry.builtIn.kind("autoscaling", "v1", "Scale")
     else { throw ResourceEndpoint.unknownPath }
     let form: NegotiatedAnswer = try endpoint.negotiate()

@@ -23,7 +23,7 @@ enum BuiltInResources {
         if let known: ObjectStorage = storages[keys] {
           storage = known
         } else {
-          let cache: WatchCache = try await open(store, keys, definition, strategy, logger)
+          let cache: WatchCache = try await open(store, keys, strategy, logger)
           storage = ObjectStorage(cache: cache, group: definition.identifier.groupResource)
           storages[keys] = storage
         }
@@ -34,12 +34,11 @@ enum BuiltInResources {
   }
 
   private static func open(
-    _ store: any Store, _ keys: String, _ definition: ResourceDefinition, _ strategy: any ResourceStrategy,
-    _ logger: Logger
+    _ store: any Store, _ keys: String, _ strategy: any ResourceStrategy, _ logger: Logger
   ) async throws -> WatchCache {
     do throws(StoreError) {
       return try await WatchCache.open(
-        store, WatchCacheConfiguration(prefix: keys, fields: SelectableFields.fields(of: definition, strategy)),
+        store, WatchCacheConfiguration(prefix: keys, fields: SelectableFields.fields(of: strategy)),
         logger: logger)
     } catch { throw APIServerError(.store, "cannot read \(keys): \(error)") }
   }
@@ -62,22 +61,9 @@ enum BuiltInResources {
 
 /// Where the values of field selectors are found.
 enum SelectableFields {
-  static func fields(of definition: ResourceDefinition, _ strategy: any ResourceStrategy) -> [CachedField] {
-    let names: Set<String> = ["metadata.name", "metadata.namespace"]
-    return strategy.selectableFieldNames.filter { !names.contains($0) }.map { name in
-      special[name + "@" + definition.identifier.resource] ?? CachedField(name)
+  static func fields(of strategy: any ResourceStrategy) -> [CachedField] {
+    strategy.traits.selectableFields.filter { !["metadata.name", "metadata.namespace"].contains($0.name) }.map {
+      CachedField($0.name, paths: $0.paths, absent: $0.absent)
     }
   }
-
-  private static let special: [String: CachedField] = [
-    "spec.restartPolicy@pods": CachedField("spec.restartPolicy"),
-    "spec.unschedulable@nodes": CachedField("spec.unschedulable", absent: "false"),
-    "status.successful@jobs": CachedField("status.successful", paths: [["status", "succeeded"]], absent: "0"),
-    "status.replicas@replicationcontrollers": CachedField("status.replicas", absent: "0"),
-    "status.replicas@replicasets": CachedField("status.replicas", absent: "0"),
-    "source@events": CachedField("source", paths: [["source", "component"], ["reportingComponent"]]),
-    "spec.hostNetwork@pods": CachedField("spec.hostNetwork", absent: "false"),
-    "spec.schedulerName@pods": CachedField("spec.schedulerName"),
-    "status.podIP@pods": CachedField("status.podIP"),
-  ]
 }
