@@ -122,8 +122,11 @@ public enum Mounts {
   /// Puts a detached mount on a path (move_mount(2)).
   public static func attach(_ descriptor: borrowing FileDescriptor, on target: String) throws(SystemError) {
     let raw: Int32 = descriptor.raw
-    let fromEmptyPath: UInt32 = 4
-    try systemCall("move_mount", target) { apus_move_mount(raw, "", AT_FDCWD, target, fromEmptyPath) }
+    let fromEmptyPath: UInt32 = 0x04
+    let toFollowsLinks: UInt32 = 0x10
+    try systemCall("move_mount", target) {
+      apus_move_mount(raw, "", AT_FDCWD, target, fromEmptyPath | toFollowsLinks)
+    }
   }
 
   /// One line of /proc/self/mountinfo.

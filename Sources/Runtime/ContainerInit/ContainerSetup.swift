@@ -17,6 +17,8 @@ struct ContainerSetup {
   /// A descriptor of the user namespace in which mounts are mapped; nil in the host's.
   var userNamespace: Int32?
   var makesDeviceNodes: Bool = true
+  /// Detached copies of what is to be shared with the host, by where they go.
+  var sharedSources: [String: SharedDescriptor] = [:]
 
   private static let namespaceKinds: [(type: String, kind: NamespaceKinds)] = [
     ("user", .user), ("ipc", .ipc), ("uts", .uts), ("network", .network), ("cgroup", .cgroup), ("time", .time),
@@ -37,6 +39,7 @@ struct ContainerSetup {
     try adjustOutOfMemoryScore(process, channel)
     let filter: [UInt8] = try SeccompFilter.program(spec)
     try enterNamespaces(channel)
+    try keepSharedSources()
     try mountRoot()
     let root: RootDirectory = try RootDirectory(spec.rootPath)
     try mountAll(root)
@@ -90,15 +93,10 @@ struct ContainerSetup {
   }
 
   private func mountRoot() throws(ContainerInitError) {
-    let propagation: MountFlags =
-      switch spec.rootPropagation {
-      case "shared", "rshared": [.recursive, .shared]
-      case "private", "rprivate": [.recursive, .isPrivate]
-      default: [.recursive, .slave]
-      }
+    let isPrivate: Bool = spec.rootPropagation == "private" || spec.rootPropagation == "rprivate"
     try step("set the propagation of mounts") { () throws(SystemError) in
-      // Slave first in any case: the root that is mounted next must not travel to the host.
-      try Mounts.mount("", on: "/", flags: propagation.contains(.shared) ? [.recursive, .slave] : propagation)
+      // Never shared: the root that is mounted next must not travel to the host. What is to be shared was copied.
+      try Mounts.mount("", on: "/", flags: [.recursive, isPrivate ? .isPrivate : .slave])
     }
     let root: String = spec.rootPath
     try step("mount the root file system") { () throws(SystemError) in

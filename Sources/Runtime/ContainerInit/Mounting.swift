@@ -27,6 +27,16 @@ extension ContainerSetup {
     }
   }
 
+  /// Copies the sources of mounts that are to be shared with the host, before this mount namespace is cut off from it.
+  mutating func keepSharedSources() throws(ContainerInitError) {
+    for mount: RuntimeSpec.Mount in spec.mounts where mount.type == "bind" {
+      guard mount.options.contains("rshared") || mount.options.contains("shared") else { continue }
+      sharedSources[mount.destination] = try step("open \(mount.source)") { () throws(SystemError) in
+        SharedDescriptor(try Mounts.detachedCopy(mount.source, recursive: mount.options.contains("rbind")))
+      }
+    }
+  }
+
   private func mountFileSystem(_ mount: RuntimeSpec.Mount, _ root: borrowing RootDirectory) throws(SystemError) {
     let options: MountOptions = MountOptions(mount.options)
     let target: FileDescriptor = try root.make(mount.destination, isDirectory: true)
@@ -48,7 +58,12 @@ extension ContainerSetup {
     let target: FileDescriptor = try root.make(mount.destination, isDirectory: source.isDirectory)
     let isRecursive: Bool = options.flags.contains(.recursive) || !mount.options.contains("bind")
     // A detached copy takes its attributes before anyone can see it.
-    let copy: FileDescriptor = try Mounts.detachedCopy(mount.source, recursive: isRecursive)
+    let copy: FileDescriptor
+    if let kept: SharedDescriptor = sharedSources[mount.destination] {
+      copy = FileDescriptor(owning: try Kernel.duplicate(kept.raw))
+    } else {
+      copy = try Mounts.detachedCopy(mount.source, recursive: isRecursive)
+    }
     if options.attributesSet != 0 { try Mounts.setAttributes(ofDetached: copy, set: options.attributesSet) }
     if options.recursiveSet != 0 {
       try Mounts.setAttributes(ofDetached: copy, set: options.recursiveSet, recursive: true)
