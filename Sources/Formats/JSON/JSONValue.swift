@@ -64,7 +64,8 @@ extension JSONValue {
       self = .null
       var value: JSONValue = members.removeValueKeepingPlace(key) ?? .null
       yield &value
-      members[key] = value.isNull ? nil : value
+      // A bare nil would be JSON's null, which is a literal of the value's type.
+      members[key] = value.isNull ? Optional<JSONValue>.none : value
       self = .object(members)
     }
   }

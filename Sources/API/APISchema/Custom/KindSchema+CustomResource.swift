@@ -10,7 +10,7 @@ extension KindSchema {
     custom kind: GroupVersionKind, openAPIV3Schema: JSONValue, preservesUnknownFields: Bool = false
   ) throws(APISchemaError) {
     let schema: Schema = try CustomSchemaBuilder.root(openAPIV3Schema, preservesUnknownFields: preservesUnknownFields)
-    self.init(kind, schema, isBuiltIn: false)
+    self.init(kind, schema, isBuiltIn: false, document: openAPIV3Schema)
   }
 
   /// Reads a custom object: metadata by its schema, unknown fields pruned and named, nulls that mean nothing

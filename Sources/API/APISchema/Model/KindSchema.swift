@@ -11,8 +11,11 @@ public struct KindSchema: Sendable {
   /// From the embedded descriptor set, not from a CustomResourceDefinition: has a protobuf form and
   /// strategic merge patches.
   public let isBuiltIn: Bool
+  /// The `openAPIV3Schema` of a custom kind.
+  let document: JSONValue
 
-  init(_ kind: GroupVersionKind, _ schema: Schema, isBuiltIn: Bool) {
+  init(_ kind: GroupVersionKind, _ schema: Schema, isBuiltIn: Bool, document: JSONValue = .null) {
+    self.document = document
     self.kind = kind
     self.schema = schema
     self.isBuiltIn = isBuiltIn

@@ -143,6 +143,8 @@ public struct SchemaField: Sendable {
   public internal(set) var patchMergeKey: String = ""
   /// Feature gates without which the field is dropped.
   public internal(set) var featureGates: [String] = []
+  /// The list or map type as declared; empty where `merge` is what follows from saying nothing.
+  public internal(set) var declaredMerge: String = ""
   /// Declarative validation rules, as JSON text.
   public internal(set) var validation: [String] = []
   /// For people.

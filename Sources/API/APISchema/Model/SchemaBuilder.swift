@@ -131,13 +131,23 @@ struct SchemaBuilder {
       guard let wire: WireField = schema.message?.wireFields[place], !field.isHidden else { continue }
       if wire.isInline {
         if let inlined = all[wire.schema.name] { addFields(inlined, all, &done) }
-        fields += wire.schema.fields
+        fields += wire.schema.fields.map { Self.published($0, of: wire.schema) }
         continue
       }
       schema.message?.wireFields[place].position = fields.count
       fields.append(Self.field(field, wire))
     }
     schema.setFields(fields)
+  }
+
+  /// A field of an inlined message that documents do not publish by itself: it has the default that follows from
+  /// its type.
+  private static func published(_ field: SchemaField, of schema: Schema) -> SchemaField {
+    guard schema.message?.isPublished == false, field.publishedDefault == nil, !field.isPointer else { return field }
+    var field: SchemaField = field
+    if field.schema.shape == .object { field.publishedDefault = .object(JSONObject()) }
+    if field.schema.shape == .string, !field.omitsEmpty { field.publishedDefault = "" }
+    return field
   }
 
   private static func field(_ field: FieldDescriptor, _ wire: WireField) -> SchemaField {
@@ -169,6 +179,7 @@ struct SchemaBuilder {
     result.enumeration = field.enumeration
     result.patchStrategies = field.patchStrategies
     result.patchMergeKey = field.patchMergeKey
+    result.declaredMerge = field.listType.isEmpty ? field.mapType : field.listType
     result.featureGates = field.featureGates
     result.validation = field.validation
     result.documentation = field.comment
