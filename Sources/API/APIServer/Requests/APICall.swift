@@ -113,7 +113,7 @@ enum UID {
     for position: Int in 0..<32 {
       if [8, 12, 16, 20].contains(position) { text.append(UInt8(ascii: "-")) }
       let word: UInt64 = position < 16 ? high : low
-      text.append(digits[Int(word >> UInt64(60 - position % 16 * 4)) & 15])
+      text.append(digits[Int((word >> UInt64(60 - position % 16 * 4)) & 15)])
     }
     return String(decoding: text, as: UTF8.self)
   }
