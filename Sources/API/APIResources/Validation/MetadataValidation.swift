@@ -86,8 +86,9 @@ enum MetadataValidation {
   static func ownerReferences(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
     var errors: [FieldError] = []
     var controller: String?
-    for (place, reference) in value.items.enumerated() {
-      let at: FieldPath = path.index(place)
+    for reference: JSONValue in value.items {
+      // Upstream does not say which reference it is.
+      let at: FieldPath = path
       let version: GroupVersion? = GroupVersion(apiVersion: reference["apiVersion"].plain)
       if version?.version.isEmpty ?? true {
         errors.append(.invalid(at.child("apiVersion"), reference["apiVersion"], "version must not be empty"))
@@ -96,10 +97,10 @@ enum MetadataValidation {
         errors.append(.invalid(at.child(key), .string(""), "must not be empty"))
       }
       if version?.group.isEmpty ?? false, reference["apiVersion"].plain == "v1", reference["kind"].plain == "Event" {
-        errors.append(.invalid(path, "/v1, Kind=Event", "is disallowed from being an owner"))
+        errors.append(.invalid(path, reference, "/v1, Kind=Event is disallowed from being an owner"))
       }
       guard reference["controller"].bool ?? false else { continue }
-      let name: String = reference["name"].plain
+      let name: String = "\(reference["kind"].plain)/\(reference["name"].plain)"
       if let controller {
         let message: String =
           "Only one reference can have Controller set to true. Found \"true\" in references for "

@@ -106,7 +106,7 @@ enum Names {
     if name.isEmpty {
       messages.append("name part must be non-empty")
     } else if name.utf8.count > 63 {
-      messages.append("name part must be no more than 63 characters")
+      messages.append("name part must be no more than 63 bytes")
     }
     if !isQualifiedPart(name) { messages.append("name part \(qualifiedForm)") }
     return messages
@@ -123,7 +123,7 @@ enum Names {
 
   static func labelValue(_ value: String) -> [String] {
     var messages: [String] = []
-    if value.utf8.count > 63 { messages.append(tooLong(63)) }
+    if value.utf8.count > 63 { messages.append("must be no more than 63 bytes") }
     if !value.isEmpty, !isQualifiedPart(value) { messages.append(KubeName.labelValueMessage) }
     return messages
   }

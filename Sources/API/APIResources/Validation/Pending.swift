@@ -3,19 +3,6 @@
 import APISchema
 import JSON
 
-enum PodValidation {
-  static func errors(of pod: JSONValue) -> [FieldError] { [] }
-  static func specErrors(_ spec: JSONValue, _ path: FieldPath, metadata: JSONValue, isPod: Bool) -> [FieldError] { [] }
-}
-enum PodStatusValidation { static func errors(_ pod: JSONValue, old: JSONValue) -> [FieldError] { [] } }
-enum PodUpdateValidation {
-  static func errors(_ pod: JSONValue, old: JSONValue) -> [FieldError] { [] }
-  static func ephemeralContainerErrors(_ pod: JSONValue, old: JSONValue) -> [FieldError] { [] }
-}
-enum PodWarnings {
-  static func warnings(spec: JSONValue, metadata: JSONValue, at path: FieldPath, old: JSONValue?) -> [String] { [] }
-}
-enum PodTemplateValidation { static func errors(_ template: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
 enum DeploymentValidation {
   static func specErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] }
   static func statusErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] { [] }
@@ -76,8 +63,6 @@ enum IngressValidation {
   static func classErrors(_ object: JSONValue) -> [FieldError] { [] }
 }
 enum AutoscalerValidation { static func errors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
-enum ResourceRules { static func overhead(_ value: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
-enum TolerationRules { static func errors(_ value: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
 enum CertificateRequestValidation {
   static func errors(_ object: JSONValue) -> [FieldError] { [] }
   static func updateErrors(_ object: JSONValue, old: JSONValue, subresource: String?) -> [FieldError] { [] }

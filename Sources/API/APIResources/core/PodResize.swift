@@ -33,6 +33,23 @@ enum PodResize {
       errors.append(.invalid(FieldPath("spec"), quality, "Pod QOS Class may not change as a result of resizing"))
     }
     errors += PodValidation.specErrors(pod["spec"], path, metadata: pod["metadata"], isPod: true)
+    var isMore: Bool = false
+    for list: String in ["containers", "initContainers"] {
+      for (place, container) in pod["spec"][list].items.enumerated() {
+        let before: JSONValue = old["spec"][list][place]["resources"]
+        for kind: String in ["requests", "limits"] {
+          let now: JSONValue = container["resources"][kind]
+          let names: Set<String> = Set(now.sortedKeys + before[kind].sortedKeys)
+          let changed: [String] = names.filter { now[$0] != before[kind][$0] }
+          if changed.contains(where: { !["cpu", "memory"].contains($0) }) { isMore = true }
+          if changed.contains(where: { now[$0].isNull }) {
+            let at: FieldPath = path.child(list).index(place).child("resources", kind)
+            errors.append(.forbidden(at, "resource \(kind) cannot be removed"))
+          }
+        }
+      }
+    }
+    if isMore { errors.append(.forbidden(path, "only cpu and memory resources are mutable")) }
     return errors
   }
 }

@@ -1,0 +1,149 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import Addresses
+import JSON
+
+/// What an update of a pod may change.
+enum PodUpdateValidation {
+  private static let message: String =
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    + "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    + "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+
+  static func errors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    var errors: [FieldError] = PodValidation.annotationErrors(pod, FieldPath("metadata", "annotations"))
+    errors += PodValidation.specErrors(pod["spec"], path, metadata: pod["metadata"], isPod: true)
+    let spec: JSONValue = pod["spec"]
+    let before: JSONValue = old["spec"]
+    errors += countErrors(spec, before, path)
+    if errors.contains(where: { $0.detail.hasSuffix("may not add or remove containers") }) { return errors }
+    errors += deadlineErrors(spec, before, path)
+    errors += gateErrors(spec, before, path.child("schedulingGates"))
+    errors += tolerationErrors(spec, before, path.child("tolerations"))
+    // Everything that may change is made equal; the rest must be.
+    var allowed: JSONValue = spec
+    for list: String in ["containers", "initContainers"] {
+      var containers: [JSONValue] = spec[list].items
+      for (place, container) in before[list].items.enumerated() where place < containers.count {
+        containers[place]["image"] = container["image"]
+      }
+      if !containers.isEmpty { allowed[list] = .array(containers) }
+    }
+    for key: String in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] { allowed[key] = before[key] }
+    if before["terminationGracePeriodSeconds"].int ?? 0 < 0, spec["terminationGracePeriodSeconds"].int == 1 {
+      allowed["terminationGracePeriodSeconds"] = before["terminationGracePeriodSeconds"]
+    }
+    if !before["schedulingGates"].isVoid {
+      // A gated pod has not been scheduled yet: where it may go can still be narrowed.
+      errors += selectorErrors(spec, before, path)
+      allowed["nodeSelector"] = before["nodeSelector"]
+      if allowed["affinity"]["nodeAffinity"] != before["affinity"]["nodeAffinity"] {
+        allowed["affinity"] = before["affinity"]
+      }
+    }
+    if allowed != before { errors.append(.forbidden(path, message)) }
+    return errors
+  }
+
+  private static func countErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
+    ["containers", "initContainers"].compactMap { list in
+      spec[list].items.count == before[list].items.count
+        ? nil : .forbidden(path.child(list), "pod updates may not add or remove containers")
+    }
+  }
+
+  private static func deadlineErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let at: FieldPath = path.child("activeDeadlineSeconds")
+    guard let known: Int64 = before["activeDeadlineSeconds"].int else {
+      return []
+    }
+    guard let wanted: Int64 = spec["activeDeadlineSeconds"].int else {
+      return [.invalid(at, .null, "must not update from a positive integer to nil value")]
+    }
+    return wanted > known ? [.invalid(at, .int(wanted), "must be less than or equal to previous value")] : []
+  }
+
+  private static func gateErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let known: Set<String> = Set(before["schedulingGates"].items.map { $0["name"].plain })
+    return spec["schedulingGates"].items.enumerated().compactMap { place, gate in
+      known.contains(gate["name"].plain)
+        ? nil
+        : .forbidden(
+          path.index(place).child("name"),
+          "only deletion is allowed, but found new scheduling gate '\(gate["name"].plain)'")
+    }
+  }
+
+  private static func tolerationErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
+    func plain(_ toleration: JSONValue) -> JSONValue {
+      var toleration: JSONValue = toleration
+      toleration["tolerationSeconds"] = .null
+      return toleration
+    }
+    let present: [JSONValue] = spec["tolerations"].items.map(plain)
+    let isKept: Bool = before["tolerations"].items.map(plain).allSatisfy { present.contains($0) }
+    return isKept
+      ? [] : [.forbidden(path, "existing toleration can not be modified except its tolerationSeconds")]
+  }
+
+  private static func selectorErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let isKept: Bool = (before["nodeSelector"].object ?? JSONObject()).allSatisfy {
+      spec["nodeSelector"][$0.key] == $0.value
+    }
+    if isKept { return [] }
+    return [
+      .invalid(
+        path.child("nodeSelector"), spec["nodeSelector"],
+        "only additions to spec.nodeSelector are allowed (no mutations or deletions)")
+    ]
+  }
+
+  static func ephemeralContainerErrors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec", "ephemeralContainers")
+    var errors: [FieldError] = PodValidation.specErrors(
+      pod["spec"], FieldPath("spec"), metadata: pod["metadata"], isPod: true)
+    let present: [JSONValue] = pod["spec"]["ephemeralContainers"].items
+    for known: JSONValue in old["spec"]["ephemeralContainers"].items {
+      let name: String = known["name"].plain
+      guard let now: JSONValue = present.first(where: { $0["name"].plain == name }) else {
+        errors.append(.forbidden(path, "existing ephemeral containers \"\(name)\" may not be removed\n"))
+        continue
+      }
+      if now != known {
+        errors.append(.forbidden(path, "existing ephemeral containers \"\(name)\" may not be changed\n"))
+      }
+    }
+    return errors
+  }
+}
+
+/// What an update of a pod's status may change.
+enum PodStatusValidation {
+  static func errors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("status")
+    let status: JSONValue = pod["status"]
+    let before: JSONValue = old["status"]
+    var errors: [FieldError] = []
+    if pod["spec"]["nodeName"] != old["spec"]["nodeName"] {
+      errors.append(.forbidden(path.child("nodeName"), "may not be changed directly"))
+    }
+    if !status["nominatedNodeName"].plain.isEmpty {
+      errors += Checks.text(status["nominatedNodeName"], path.child("nominatedNodeName"), Names.subdomain)
+    }
+    for (place, item) in status["podIPs"].items.enumerated() {
+      errors += Checks.address(item["ip"], path.child("podIPs").index(place))
+    }
+    let families: [IPFamily] = status["podIPs"].items.compactMap { IPAddress($0["ip"].plain)?.family }
+    if families.count > Set(families).count {
+      let shown: [JSONValue] = status["podIPs"].items.map { ["IP": $0["ip"]] }
+      errors.append(
+        .invalid(path.child("podIPs"), .array(shown), "may specify no more than one IP for each IP family"))
+    }
+    if !before["qosClass"].plain.isEmpty, status["qosClass"] != before["qosClass"] {
+      errors.append(.invalid(path.child("qosClass"), status["qosClass"], Checks.immutable))
+    }
+    return errors
+  }
+}
