@@ -142,7 +142,9 @@ enum Names {
           + "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')")
     }
     if key == "." { messages.append("must not be '.'") }
-    if key == ".." { messages.append("must not be '..'") } else if key.hasPrefix("..") {
+    if key == ".." {
+      messages.append("must not be '..'")
+    } else if key.hasPrefix("..") {
       messages.append("must not start with '..'")
     }
     return messages

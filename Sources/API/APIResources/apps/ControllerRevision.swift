@@ -21,11 +21,12 @@ struct ControllerRevisionStrategy: ResourceStrategy {
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     let owner: JSONValue? = object["metadata"]["ownerReferences"].items.first { $0["controller"].bool ?? false }
-    let controller: String = owner.map { owner in
-      let group: String = GroupVersion(apiVersion: owner["apiVersion"].plain)?.group ?? ""
-      let kind: String = owner["kind"].plain.lowercased()
-      return "\(group.isEmpty ? kind : "\(kind).\(group)")/\(owner["name"].plain)"
-    } ?? "<none>"
+    let controller: String =
+      owner.map { owner in
+        let group: String = GroupVersion(apiVersion: owner["apiVersion"].plain)?.group ?? ""
+        let kind: String = owner["kind"].plain.lowercased()
+        return "\(group.isEmpty ? kind : "\(kind).\(group)")/\(owner["name"].plain)"
+      } ?? "<none>"
     return [
       object["metadata"]["name"], .string(controller), TableText.number(object["revision"]),
       TableText.age(object, context),

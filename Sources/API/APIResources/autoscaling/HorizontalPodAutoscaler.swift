@@ -19,9 +19,11 @@ struct HorizontalPodAutoscalerStrategy: ResourceStrategy {
         ]
       }
       spec.edit("behavior") { behavior in
-        Self.fill(&behavior, "scaleUp", window: 0, [
-          ["type": "Pods", "value": 4, "periodSeconds": 15], ["type": "Percent", "value": 100, "periodSeconds": 15],
-        ])
+        Self.fill(
+          &behavior, "scaleUp", window: 0,
+          [
+            ["type": "Pods", "value": 4, "periodSeconds": 15], ["type": "Percent", "value": 100, "periodSeconds": 15],
+          ])
         Self.fill(&behavior, "scaleDown", window: nil, [["type": "Percent", "value": 100, "periodSeconds": 15]])
       }
     }

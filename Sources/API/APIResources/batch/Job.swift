@@ -44,7 +44,8 @@ struct JobStrategy: ResourceStrategy {
     guard !(object["spec"]["manualSelector"].bool ?? false) else { return }
     let metadata: JSONValue = object["metadata"]
     // Where the job's labels were taken from the template, both are one map upstream.
-    let isShared: Bool = !metadata["labels"].isVoid
+    let isShared: Bool =
+      !metadata["labels"].isVoid
       && metadata["labels"] == object["spec"]["template"]["metadata"]["labels"]
     for (key, value) in [("controller-uid", metadata["uid"]), ("job-name", metadata["name"])] {
       for label: String in [key, Self.labelPrefix + key] {

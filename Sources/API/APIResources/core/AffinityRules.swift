@@ -89,7 +89,8 @@ enum AffinityRules {
     case "In", "NotIn":
       if requirement["values"].items.count != 1 {
         errors.append(
-          .required(at.child("values"), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
+          .required(
+            at.child("values"), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
       }
     default:
       errors.append(

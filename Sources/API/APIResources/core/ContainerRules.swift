@@ -63,7 +63,8 @@ enum ContainerRules {
         }
       } else {
         let message: String = "may not be set for init containers without restartPolicy=Always"
-        for key: String in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] where container[key].isThere {
+        for key: String in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] where container[key].isThere
+        {
           errors.append(.forbidden(at.child(key), message))
         }
       }
@@ -133,7 +134,8 @@ enum ContainerRules {
     default:
       errors.append(
         .notSupported(
-          at.child("terminationMessagePolicy"), container["terminationMessagePolicy"], ["File", "FallbackToLogsOnError"]))
+          at.child("terminationMessagePolicy"), container["terminationMessagePolicy"],
+          ["File", "FallbackToLogsOnError"]))
     }
     errors += portErrors(container["ports"], at.child("ports"), around)
     errors += EnvironmentRules.errors(container, at)
@@ -247,7 +249,8 @@ enum ContainerRules {
         errors += PathRules.local(mount[key], path.child(key))
       }
       if !mount["subPath"].plain.isEmpty, !mount["subPathExpr"].plain.isEmpty {
-        errors.append(.invalid(path.child("subPathExpr"), mount["subPathExpr"], "subPathExpr and subPath are mutually exclusive"))
+        errors.append(
+          .invalid(path.child("subPathExpr"), mount["subPathExpr"], "subPathExpr and subPath are mutually exclusive"))
       }
       errors += propagationErrors(mount, container, path)
     }
@@ -259,7 +262,9 @@ enum ContainerRules {
       } else if let volume: JSONValue = around.volumes[name] {
         if volume["persistentVolumeClaim"].isNull, volume["ephemeral"].isNull {
           errors.append(
-            .invalid(path.child("name"), .string(name), "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"))
+            .invalid(
+              path.child("name"), .string(name),
+              "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"))
         }
       } else {
         errors.append(.notFound(path.child("name"), .string(name)))

@@ -100,7 +100,9 @@ enum EnvironmentRules {
       let key: String = String(field.dropFirst(map.count + 2).dropLast(2))
       return Names.qualified(map.hasSuffix("labels") ? key : key.lowercased()).map { .invalid(at, .string(key), $0) }
     }
-    let all: Set<String> = fields.union(["metadata.annotations", "metadata.labels", "status.phase", "spec.restartPolicy"])
+    let all: Set<String> = fields.union([
+      "metadata.annotations", "metadata.labels", "status.phase", "spec.restartPolicy",
+    ])
     if !all.contains(field) {
       return [
         .invalid(at, .string(field), "error converting fieldPath: field label not supported: \(field)")
@@ -117,11 +119,13 @@ enum EnvironmentRules {
       return [.notSupported(path.child("resource"), .string(name), resources)]
     }
     let divisor: String = reference["divisor"].plain
-    let isSound: Bool = name.hasSuffix("cpu")
+    let isSound: Bool =
+      name.hasSuffix("cpu")
       ? ["", "0", "1m", "1"].contains(divisor)
       : ["", "0", "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"].contains(divisor)
     if isSound { return [] }
-    let known: String = name.hasSuffix("cpu")
+    let known: String =
+      name.hasSuffix("cpu")
       ? "only divisor's values 1m and 1 are supported with the cpu resource"
       : "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the "
         + (name.hasSuffix("memory") ? "memory" : "local ephemeral storage") + " resource"

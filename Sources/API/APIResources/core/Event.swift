@@ -38,7 +38,8 @@ struct EventStrategy: ResourceStrategy {
       count = 1
     }
     let about: JSONValue = object["involvedObject"]
-    let target: String = about["name"].plain.isEmpty
+    let target: String =
+      about["name"].plain.isEmpty
       ? about["kind"].plain.lowercased() : "\(about["kind"].plain.lowercased())/\(about["name"].plain)"
     return [
       TableText.since(last, context), .string(object["type"].plain), .string(object["reason"].plain), .string(target),
@@ -49,9 +50,11 @@ struct EventStrategy: ResourceStrategy {
   }
 
   private static func source(_ event: JSONValue) -> String {
-    let component: String = [event["source"]["component"].plain, event["reportingComponent"].plain]
+    let component: String =
+      [event["source"]["component"].plain, event["reportingComponent"].plain]
       .first { !$0.isEmpty } ?? ""
-    let instance: String = [event["source"]["host"].plain, event["reportingInstance"].plain]
+    let instance: String =
+      [event["source"]["host"].plain, event["reportingInstance"].plain]
       .first { !$0.isEmpty } ?? ""
     return instance.isEmpty ? component : "\(component), \(instance)"
   }

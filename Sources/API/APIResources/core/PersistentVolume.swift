@@ -55,7 +55,8 @@ struct PersistentVolumeStrategy: ResourceStrategy {
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     let spec: JSONValue = object["spec"]
     let claim: JSONValue = spec["claimRef"]
-    let phase: String = object["metadata"]["deletionTimestamp"].isThere
+    let phase: String =
+      object["metadata"]["deletionTimestamp"].isThere
       ? "Terminating" : object["status"]["phase"].plain
     let annotation: String = object["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"].plain
     return [

@@ -55,7 +55,9 @@ enum PodDefaults {
   }
 
   private static func probe(_ probe: inout JSONValue) {
-    for (key, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+    for (key, value) in [
+      ("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3),
+    ]
     where probe[key].int ?? 0 == 0 {
       probe[key] = .int(Int64(value))
     }

@@ -24,7 +24,8 @@ enum PodValidation {
     }
     let prefix: String = "container.apparmor.security.beta.kubernetes.io/"
     let names: Set<String> = Set(
-      ["containers", "initContainers", "ephemeralContainers"].flatMap { pod["spec"][$0].items.map { $0["name"].plain } })
+      ["containers", "initContainers", "ephemeralContainers"].flatMap { pod["spec"][$0].items.map { $0["name"].plain } }
+    )
     for (key, _) in annotations.object ?? JSONObject() where key.hasPrefix(prefix) {
       let name: String = String(key.dropFirst(prefix.count))
       if !names.contains(name) { errors.append(.invalid(path.key(key), .string(name), "container not found")) }
@@ -67,8 +68,11 @@ enum PodValidation {
     for (place, claim) in claims.items.enumerated() {
       let at: FieldPath = path.index(place)
       let shown: JSONValue = GoText.fields(
-        claim, ["Name": "name", "ResourceClaimName": "resourceClaimName",
-          "ResourceClaimTemplateName": "resourceClaimTemplateName"],
+        claim,
+        [
+          "Name": "name", "ResourceClaimName": "resourceClaimName",
+          "ResourceClaimTemplateName": "resourceClaimTemplateName",
+        ],
         order: ["Name", "ResourceClaimName", "ResourceClaimTemplateName"])
       let name: String = claim["name"].plain
       if name.isEmpty {
@@ -108,7 +112,9 @@ enum PodValidation {
     if spec["dnsPolicy"].plain == "None" {
       if config.isNull { return [.required(path, "must provide `dnsConfig` when `dnsPolicy` is None")] }
       if config["nameservers"].isVoid {
-        return [.required(path.child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None")]
+        return [
+          .required(path.child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None")
+        ]
       }
     }
     guard config.isThere else { return [] }
@@ -127,7 +133,9 @@ enum PodValidation {
     }
     if searches.joined(separator: " ").utf8.count > 2048 {
       errors.append(
-        .invalid(path.child("searches"), config["searches"], "must not have more than 2048 characters (including spaces) in the search list"))
+        .invalid(
+          path.child("searches"), config["searches"],
+          "must not have more than 2048 characters (including spaces) in the search list"))
     }
     for (place, search) in searches.enumerated() where search != "." {
       let name: String = search.hasSuffix(".") ? String(search.dropLast()) : search

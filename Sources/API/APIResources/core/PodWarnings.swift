@@ -30,7 +30,8 @@ enum PodWarnings {
     var ports: [String: FieldPath] = [:]
     for (place, port) in container["ports"].items.enumerated() {
       let key: String =
-        "\(port["containerPort"].int ?? 0)/\(port["protocol"].plain)/\(port["hostPort"].int ?? 0)/\(port["hostIP"].plain)"
+        "\(port["containerPort"].int ?? 0)/\(port["protocol"].plain)/\(port["hostPort"].int ?? 0)"
+        + "/\(port["hostIP"].plain)"
       let path: FieldPath = at.child("ports").index(place)
       if let first: FieldPath = ports[key] {
         warnings.append("\(path): duplicate port definition with \(first)")
@@ -45,7 +46,9 @@ enum PodWarnings {
           continue
         }
         warnings.append(
-          "\(at.child("resources", kind).key(name)): fractional byte value \"\(quantity)\" is invalid, must be an integer")
+          "\(at.child("resources", kind).key(name)): fractional byte value "
+            + "\"\(quantity)\" is invalid, must be an integer"
+        )
       }
     }
     var names: [String: FieldPath] = [:]

@@ -8,7 +8,9 @@ enum ProbeRules {
   static func errors(_ probe: JSONValue, _ path: FieldPath, kind: String) -> [FieldError] {
     guard probe.isThere else { return [] }
     var errors: [FieldError] = handler(probe, path, isProbe: true)
-    for key: String in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
+    for key: String in [
+      "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold",
+    ] {
       errors += Checks.nonNegative(probe[key], path.child(key))
     }
     let grace: JSONValue = probe["terminationGracePeriodSeconds"]
@@ -29,7 +31,8 @@ enum ProbeRules {
 
   /// Exactly one action, and what that action needs.
   static func handler(_ handler: JSONValue, _ path: FieldPath, isProbe: Bool) -> [FieldError] {
-    let kinds: [String] = isProbe ? ["exec", "httpGet", "tcpSocket", "grpc"] : ["exec", "httpGet", "tcpSocket", "sleep"]
+    let kinds: [String] =
+      isProbe ? ["exec", "httpGet", "tcpSocket", "grpc"] : ["exec", "httpGet", "tcpSocket", "sleep"]
     var errors: [FieldError] = []
     var count: Int = 0
     for kind: String in kinds where handler[kind].isThere {
@@ -57,16 +60,18 @@ enum ProbeRules {
       }
       for header: JSONValue in action["httpHeaders"].items {
         let name: String = header["name"].plain
-        let isToken: Bool = !name.isEmpty && name.utf8.allSatisfy { byte in
-          (byte >= 0x61 && byte <= 0x7A) || (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A)
-            || byte == 0x2D
-        }
+        let isToken: Bool =
+          !name.isEmpty
+          && name.utf8.allSatisfy { byte in
+            (byte >= 0x61 && byte <= 0x7A) || (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A)
+              || byte == 0x2D
+          }
         if !isToken {
           errors.append(
             .invalid(
               at.child("httpHeaders"), .string(name),
-              "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for "
-                + "validation is '[-A-Za-z0-9]+')"))
+              "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex "
+                + "used for validation is '[-A-Za-z0-9]+')"))
         }
       }
     case "tcpSocket": errors += Checks.portReference(action["port"], at.child("port"))
@@ -76,7 +81,8 @@ enum ProbeRules {
     default:
       if action["seconds"].int ?? 0 < 0 {
         errors.append(
-          .invalid(at.child("seconds"), action["seconds"], "must be non-negative and less than terminationGracePeriodSeconds"))
+          .invalid(
+            at.child("seconds"), action["seconds"], "must be non-negative and less than terminationGracePeriodSeconds"))
       }
     }
     return errors

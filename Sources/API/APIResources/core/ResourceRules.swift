@@ -72,9 +72,12 @@ enum ResourceRules {
     if quantity.nanounits < 0 {
       errors.append(.invalid(path, Checks.canonical(value), "must be greater than or equal to 0"))
     }
-    let isWhole: Bool = isExtended(name) || isHugePage(name)
-      || ["pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps",
-        "persistentvolumeclaims", "services.nodeports", "services.loadbalancers"].contains(name)
+    let isWhole: Bool =
+      isExtended(name) || isHugePage(name)
+      || [
+        "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps",
+        "persistentvolumeclaims", "services.nodeports", "services.loadbalancers",
+      ].contains(name)
     if isWhole, quantity.nanounits % 1_000_000_000 != 0 {
       errors.append(.invalid(path, Checks.canonical(value), "must be an integer"))
     }

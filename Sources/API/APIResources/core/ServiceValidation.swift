@@ -193,7 +193,8 @@ enum ServiceValidation {
   private static func trafficErrors(_ spec: JSONValue) -> [FieldError] {
     var errors: [FieldError] = []
     let type: String = spec["type"].plain
-    let isExternal: Bool = ["NodePort", "LoadBalancer"].contains(type)
+    let isExternal: Bool =
+      ["NodePort", "LoadBalancer"].contains(type)
       || (type == "ClusterIP" && !spec["externalIPs"].isVoid)
     let external: JSONValue = spec["externalTrafficPolicy"]
     let healthPort: Int64 = spec["healthCheckNodePort"].int ?? 0

@@ -140,7 +140,7 @@ enum VolumeRules {
       errors.append(.required(path.child("path")))
     } else {
       errors += PathRules.local(item["path"], path.child("path"))
-      if item["path"].plain.hasPrefix("..") , !item["path"].plain.hasPrefix("../"), item["path"].plain != ".." {
+      if item["path"].plain.hasPrefix(".."), !item["path"].plain.hasPrefix("../"), item["path"].plain != ".." {
         errors.append(.invalid(path.child("path"), item["path"], "must not start with '..'"))
       }
     }

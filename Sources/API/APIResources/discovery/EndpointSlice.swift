@@ -20,7 +20,8 @@ struct EndpointSliceStrategy: ResourceStrategy {
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
     let generation: Int64 = old["metadata"]["generation"].int ?? 0
-    let isChanged: Bool = ["addressType", "endpoints", "ports"].contains { object[$0] != old[$0] }
+    let isChanged: Bool =
+      ["addressType", "endpoints", "ports"].contains { object[$0] != old[$0] }
       || object["metadata"]["labels"] != old["metadata"]["labels"]
     object["metadata"]["generation"] = isChanged ? .int(generation + 1) : old["metadata"]["generation"]
   }

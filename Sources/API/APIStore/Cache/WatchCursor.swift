@@ -161,7 +161,8 @@ extension WatchCache {
     _ request: WatchRequest, field: (index: Int, value: String)? = nil,
     matching: (@Sendable (CachedObject) -> Bool)? = nil
   ) async throws(StoreError) -> WatchCursor {
-    let prefix: String = request.name.map { key(namespace: request.namespace, name: $0) } ?? listPrefix(request.namespace)
+    let prefix: String =
+      request.name.map { key(namespace: request.namespace, name: $0) } ?? listPrefix(request.namespace)
     var interest: WatchInterest = WatchInterest(keyPrefix: prefix, field: field)
     var matching: (@Sendable (CachedObject) -> Bool)? = matching
     if let name: String = request.name {

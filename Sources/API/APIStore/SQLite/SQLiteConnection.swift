@@ -10,7 +10,8 @@ final class SQLiteConnection {
   /// Opens a database file, which is made where there is none.
   init(path: String, isReadOnly: Bool) throws(StoreError) {
     var handle: OpaquePointer?
-    let flags: Int32 = SQLITE_OPEN_NOMUTEX | (isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
+    let flags: Int32 =
+      SQLITE_OPEN_NOMUTEX | (isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
     let code: Int32 = sqlite3_open_v2(path, &handle, flags, nil)
     guard code == SQLITE_OK, let handle else {
       let why: String = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"

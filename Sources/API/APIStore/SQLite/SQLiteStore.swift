@@ -233,7 +233,9 @@ public final class SQLiteStore: Store {
       throw StoreError(
         .futureRevision(current: current), "Too large resource version: \(wanted), current: \(current)")
     }
-    guard wanted >= oldest else { throw StoreError(.compacted(oldest: oldest), "revision \(wanted) has been compacted") }
+    guard wanted >= oldest else {
+      throw StoreError(.compacted(oldest: oldest), "revision \(wanted) has been compacted")
+    }
     return (wanted, current)
   }
 
