@@ -185,7 +185,7 @@ let control: [Target] = [
   // The controllers, one folder each. Know the API through the client alone.
   room("Controllers", "Control/Controllers",
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "PKI", "CSI", "GRPCSockets",
-     grpcCore, protobuf, logging, collections, lifecycle, crypto, jwt]),
+     grpcCore, protobuf, logging, collections, lifecycle, crypto, x509, asn1, jwt]),
 ]
 
 let node: [Target] = [

@@ -24,5 +24,11 @@ enum ControllerList {
     VolumeProtectionController.self,
     VolumeInUseController.self,
     EphemeralVolumeController.self,
+    DisruptionController.self,
+    ResourceQuotaController.self,
+    ClusterRoleAggregationController.self,
+    TTLAfterFinishedController.self,
+    EndpointSliceMirroringController.self,
+    CertificateSigningController.self,
   ]
 }
