@@ -27,9 +27,12 @@ extension DaemonCommand {
 
   /// Runs services until one fails or SIGTERM or SIGINT asks them all to stop.
   public static func serve(_ services: [any Service], logger: Logger) async throws {
+    // At lower levels the group writes whole service values into the log, and with them private keys.
+    var quiet: Logger = logger
+    quiet.logLevel = max(logger.logLevel, .notice)
     var configuration: ServiceGroupConfiguration = ServiceGroupConfiguration(
       services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
-      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
     // A daemon that cannot end in this time is ended by whoever started it.
     configuration.maximumGracefulShutdownDuration = .seconds(10)
     try await ServiceGroup(configuration: configuration).run()
