@@ -57,4 +57,16 @@ public struct NetworkNamespace: ~Copyable {
     defer { precondition(SystemCalls.enterNetworkNamespace(home.fileDescriptor) == 0, "the thread can return to its own namespace") }
     return try NetlinkSocket(netlinkProtocol)
   }
+
+  /// Runs the body on the calling thread in a new, empty network namespace, which is gone afterwards unless something
+  /// holds it. The body must not suspend.
+  public static func withNew<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws -> Result {
+    let home: NetworkNamespace = try .current()
+    _ = try SystemCalls.check("make a network namespace") { SystemCalls.leaveForNewNetworkNamespace() }
+    defer {
+      precondition(
+        SystemCalls.enterNetworkNamespace(home.fileDescriptor) == 0, "the thread can return to its own namespace")
+    }
+    return try body()
+  }
 }

@@ -1,5 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import CKernel
 import Glibc
 
 /// The system calls of this module: the one place that reads `errno`.
@@ -54,14 +55,13 @@ enum SystemCalls {
   }
 }
 
-/// setns(2), which glibc's module map hides.
-@_silgen_name("setns")
-private func systemSetns(_ fd: Int32, _ kind: Int32) -> Int32
-
 extension SystemCalls {
+  /// CLONE_NEWNET.
+  private static let newNetwork: Int32 = 0x4000_0000
+
   /// Moves the calling thread into a network namespace.
-  static func enterNetworkNamespace(_ fd: Int32) -> Int32 {
-    let newNetwork: Int32 = 0x4000_0000
-    return systemSetns(fd, newNetwork)
-  }
+  static func enterNetworkNamespace(_ fd: Int32) -> Int32 { apus_setns(fd, newNetwork) }
+
+  /// Moves the calling thread into a new network namespace.
+  static func leaveForNewNetworkNamespace() -> Int32 { apus_unshare(newNetwork) }
 }

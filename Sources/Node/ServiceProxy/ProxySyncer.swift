@@ -42,7 +42,7 @@ actor ProxySyncer {
       try Task.checkCancellation()
       let started: ContinuousClock.Instant = .now
       let keys: Set<ObjectKey> = pending.take()
-      var effects: ServiceProxyState.Effects = state.update(current(keys))
+      let effects: ServiceProxyState.Effects = state.update(current(keys))
       var failures: Int = 0
       for (place, table) in state.tables.enumerated() {
         do throws(NftablesError) {
@@ -52,7 +52,7 @@ actor ProxySyncer {
           logger.error("cannot write rules", metadata: ["table": "\(table.layout.table)", "error": "\(error)"])
         }
       }
-      finish(&effects, writers)
+      finish(effects)
       health.note(state.known, isHealthy: failures == 0, duration: keys.isEmpty ? nil : started.duration(to: .now))
       if failures > 0 {
         try dropMissingFamily(&writers)
@@ -81,16 +81,7 @@ actor ProxySyncer {
   }
 
   /// Clears what the kernel remembers of endpoints that are gone.
-  private func finish(_ effects: inout ServiceProxyState.Effects, _ writers: [WriterBox]) {
-    if !effects.lostTargets.isEmpty {
-      for (place, table) in state.tables.enumerated() {
-        do throws(NftablesError) {
-          try writers[place].forgetAffinities(table.layout.table, effects.lostTargets)
-        } catch {
-          logger.warning("cannot clear session affinities", metadata: ["error": "\(error)"])
-        }
-      }
-    }
+  private func finish(_ effects: ServiceProxyState.Effects) {
     guard !effects.staleFlows.isEmpty else { return }
     do throws(NetlinkError) {
       try StaleFlowCleanup.run(effects.staleFlows)
@@ -143,10 +134,6 @@ final class WriterBox {
     } else {
       try writer.writeAll(table)
     }
-  }
-
-  func forgetAffinities(_ table: Table, _ gone: Set<[UInt8]>) throws(NftablesError) {
-    try writer.forgetAffinities(table, targets: gone)
   }
 }
 

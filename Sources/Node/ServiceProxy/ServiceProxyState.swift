@@ -25,8 +25,6 @@ struct ServiceProxyState: Sendable {
   struct Effects: Sendable {
     var changes: [RulesTable.Change]
     var staleFlows: [StaleFlows] = []
-    /// Endpoints, as map data, that clients must forget.
-    var lostTargets: Set<[UInt8]> = []
   }
 
   private(set) var tables: [RulesTable]
@@ -62,10 +60,6 @@ struct ServiceProxyState: Sendable {
       let before: Set<EndpointView> = Set(old?.endpoints.byPort[port.name] ?? [])
       let after: Set<EndpointView> = Set(new?.endpoints.byPort[port.name] ?? [])
       if before == after, old?.service == new?.service { continue }
-      if service.affinitySeconds != nil || old?.service.affinitySeconds != nil {
-        let kept: Set<[UInt8]> = Set(after.map(Self.target))
-        effects.lostTargets.formUnion(before.map(Self.target).filter { !kept.contains($0) })
-      }
       guard port.transport == .udp else { continue }
       let targets: Set<IPAddress> = Set(after.filter { $0.isReady || $0.isServing }.map(\.address))
       let addresses: Set<IPAddress> = Set(
@@ -75,9 +69,5 @@ struct ServiceProxyState: Sendable {
         effects.staleFlows.append(StaleFlows(addresses: [], port: port.nodePort, targets: targets))
       }
     }
-  }
-
-  private static func target(_ endpoint: EndpointView) -> [UInt8] {
-    KeyBytes().address(endpoint.address).port(endpoint.port).bytes
   }
 }

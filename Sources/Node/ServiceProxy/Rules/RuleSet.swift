@@ -22,10 +22,6 @@ enum RuleSet: UInt8, Hashable, Sendable, CaseIterable {
   case nodePortEndpoints
   /// The same, of this node alone.
   case nodePortLocalEndpoints
-  /// Client . destination . protocol . port -> the endpoint it was sent to.
-  case affinities
-  /// Client . protocol . port -> the endpoint it was sent to.
-  case nodePortAffinities
   /// Endpoint . endpoint, for those that reach themselves through a Service.
   case hairpins
   /// Destination . protocol . port of load balancers with source ranges.
@@ -44,8 +40,6 @@ enum RuleSet: UInt8, Hashable, Sendable, CaseIterable {
     case .localEndpoints: "local-endpoints"
     case .nodePortEndpoints: "nodeport-endpoints"
     case .nodePortLocalEndpoints: "nodeport-local-endpoints"
-    case .affinities: "affinities"
-    case .nodePortAffinities: "nodeport-affinities"
     case .hairpins: "hairpin-endpoints"
     case .restricted: "restricted-services"
     case .allowedSources: "allowed-sources"
@@ -57,10 +51,6 @@ enum RuleSet: UInt8, Hashable, Sendable, CaseIterable {
     case .address: isLocal ? .localEndpoints : .endpoints
     case .nodePort: isLocal ? .nodePortLocalEndpoints : .nodePortEndpoints
     }
-  }
-
-  static func affinity(_ scope: DispatchChain.Scope) -> RuleSet {
-    scope == .address ? .affinities : .nodePortAffinities
   }
 
   /// The set's declaration.
@@ -78,14 +68,6 @@ enum RuleSet: UInt8, Hashable, Sendable, CaseIterable {
       return named(.concatenation(address, .inetProtocol, .inetService, .mark), target)
     case .nodePortEndpoints, .nodePortLocalEndpoints:
       return named(.concatenation(.inetProtocol, .inetService, .mark), target)
-    case .affinities, .nodePortAffinities:
-      var set: NamedSet =
-        self == .affinities
-        ? named(.concatenation(address, address, .inetProtocol, .inetService), target, [.dynamic, .timeout])
-        : named(.concatenation(address, .inetProtocol, .inetService), target, [.dynamic, .timeout])
-      // Clients come from outside: they must not be able to fill the memory.
-      set.sizeMax = 65_536
-      return set
     case .hairpins: return named(.concatenation(address, address))
     case .restricted: return named(.concatenation(address, .inetProtocol, .inetService))
     case .allowedSources: return named(.concatenation(address, .inetProtocol, .inetService, address), nil, [.interval])

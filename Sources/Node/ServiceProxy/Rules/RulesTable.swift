@@ -19,6 +19,7 @@ struct RulesTable: Sendable {
   /// Later claims on elements that have an owner.
   private var waiting: [ElementID: [Claim]] = [:]
   private var chainUses: [DispatchChain: Int] = [:]
+  private var targetUses: [StickyTarget: Int] = [:]
 
   init(layout: TableLayout) { self.layout = layout }
 
@@ -34,8 +35,9 @@ struct RulesTable: Sendable {
   struct Change: Sendable {
     fileprivate var before: [ElementID: ElementValue?] = [:]
     fileprivate var chains: [DispatchChain: Int] = [:]
+    fileprivate var targets: [StickyTarget: Int] = [:]
 
-    var isEmpty: Bool { before.isEmpty && chains.isEmpty }
+    var isEmpty: Bool { before.isEmpty && chains.isEmpty && targets.isEmpty }
   }
 
   /// Replaces what a Service adds; nil removes it.
@@ -85,6 +87,11 @@ struct RulesTable: Sendable {
       if change.chains[one] == nil { change.chains[one] = chainUses[one] ?? 0 }
       let uses: Int = (chainUses[one] ?? 0) + step
       chainUses[one] = uses == 0 ? nil : uses
+      for target: StickyTarget in one.targets {
+        if change.targets[target] == nil { change.targets[target] = targetUses[target] ?? 0 }
+        let uses: Int = (targetUses[target] ?? 0) + step
+        targetUses[target] = uses == 0 ? nil : uses
+      }
     }
   }
 
@@ -93,6 +100,7 @@ struct RulesTable: Sendable {
   /// The batch for a change: chains that are new, elements, chains that nobody uses any more.
   func batch(for change: Change) -> Batch {
     var batch: Batch = Batch()
+    addTargets(change.targets.filter { $0.value == 0 && targetUses[$0.key] != nil }.map(\.key), &batch)
     addChains(change.chains.filter { $0.value == 0 && chainUses[$0.key] != nil }.map(\.key), &batch)
     var gone: [RuleSet: [SetElement]] = [:]
     var new: [RuleSet: [SetElement]] = [:]
@@ -106,13 +114,17 @@ struct RulesTable: Sendable {
       batch.delete(gone[set] ?? [], from: set.name, of: layout.table)
       batch.add(new[set] ?? [], to: set.name, of: layout.table)
     }
-    removeChains(change.chains.filter { $0.value > 0 && chainUses[$0.key] == nil }.map(\.key), &batch)
+    removeChains(change.chains.filter { $0.value > 0 && chainUses[$0.key] == nil }.map(\.key.name), &batch)
+    let goneTargets: [String] = change.targets.filter { $0.value > 0 && targetUses[$0.key] == nil }.map(\.key.name)
+    removeChains(goneTargets, &batch)
+    for name: String in goneTargets { batch.deleteSet(layout.table, name) }
     return batch
   }
 
   /// The batch that makes the whole table, in the place of whatever is there.
   func fullBatch() -> Batch {
     var batch: Batch = layout.skeleton()
+    addTargets(Array(targetUses.keys), &batch)
     addChains(Array(chainUses.keys), &batch)
     var elements: [RuleSet: [SetElement]] = [:]
     for (id, claim) in claims { elements[id.set, default: []].append(element(id, claim.value)) }
@@ -127,10 +139,18 @@ struct RulesTable: Sendable {
     }
   }
 
-  private func removeChains(_ chains: [DispatchChain], _ batch: inout Batch) {
+  private func addTargets(_ targets: [StickyTarget], _ batch: inout Batch) {
+    for target: StickyTarget in targets {
+      batch.add(target.set(layout))
+      batch.add(Chain(layout.table, target.name))
+      for rule: Rule in target.rules(layout) { batch.add(rule) }
+    }
+  }
+
+  private func removeChains(_ chains: [String], _ batch: inout Batch) {
     // First the jumps between them, then the chains.
-    for chain: DispatchChain in chains { batch.flushChain(layout.table, chain.name) }
-    for chain: DispatchChain in chains { batch.deleteChain(layout.table, chain.name) }
+    for chain: String in chains { batch.flushChain(layout.table, chain) }
+    for chain: String in chains { batch.deleteChain(layout.table, chain) }
   }
 
   private func element(_ id: ElementID, _ value: ElementValue) -> SetElement {

@@ -1,6 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import Addresses
+import KubeClient
 import Nftables
 
 /// The name of an element of one of the table's sets.
@@ -23,6 +24,12 @@ enum ElementValue: Hashable, Sendable {
 
 /// What one Service adds to the table of one family. A pure function of the Service, its endpoints and the family.
 struct ServiceRules: Hashable, Sendable {
+  /// Session affinity of one port of a Service.
+  private struct Affinity {
+    var owner: String
+    var seconds: Int
+  }
+
   private(set) var elements: [ElementID: ElementValue] = [:]
 
   /// A Service without rules in this family.
@@ -37,20 +44,23 @@ struct ServiceRules: Hashable, Sendable {
   ) {
     let all: [EndpointView] = endpoints.usable(port: port.name, family: family)
     let local: [EndpointView] = endpoints.usable(port: port.name, family: family, localOnly: true)
-    let seconds: Int? = service.affinitySeconds
+    let affinity: Affinity? = service.affinitySeconds.map {
+      Affinity(
+        owner: "\(service.key.namespace)/\(service.key.name)/\(port.name)/\(port.transport.rawValue)", seconds: $0)
+    }
     func addresses(_ list: [IPAddress]) -> [IPAddress] { list.filter { $0.family == family } }
     let clusterIPs: [IPAddress] = addresses(service.clusterIPs)
     for address: IPAddress in clusterIPs {
       elements[ElementID(set: .clusterIPs, key: address.bytes)] = ElementValue.none
       add(
         .address, KeyBytes().address(address), port.transport, port.port, internally: service.usesLocalInternally,
-        all, local, seconds)
+        all, local, affinity)
     }
     let loadBalancers: [IPAddress] = addresses(service.loadBalancerIPs)
     for address: IPAddress in addresses(service.externalIPs) + loadBalancers {
       add(
         .address, KeyBytes().address(address), port.transport, port.port, externally: service.usesLocalExternally,
-        all, local, seconds)
+        all, local, affinity)
     }
     if !service.sourceRanges.isEmpty {
       for address: IPAddress in loadBalancers { restrict(address, port, addresses: service.sourceRanges, family) }
@@ -59,7 +69,7 @@ struct ServiceRules: Hashable, Sendable {
     if port.nodePort > 0, !clusterIPs.isEmpty {
       add(
         .nodePort, KeyBytes(), port.transport, port.nodePort, externally: service.usesLocalExternally, all, local,
-        seconds)
+        affinity)
     }
     for endpoint: EndpointView in all where endpoint.isLocal {
       let pair: KeyBytes = KeyBytes().address(endpoint.address).address(endpoint.address)
@@ -70,7 +80,7 @@ struct ServiceRules: Hashable, Sendable {
   /// The way from inside the cluster.
   private mutating func add(
     _ scope: DispatchChain.Scope, _ start: KeyBytes, _ transport: Transport, _ port: UInt16, internally isLocal: Bool,
-    _ all: [EndpointView], _ local: [EndpointView], _ seconds: Int?
+    _ all: [EndpointView], _ local: [EndpointView], _ affinity: Affinity?
   ) {
     let key: KeyBytes = start.transport(transport.rawValue).port(port)
     let chosen: [EndpointView] = isLocal ? local : all
@@ -79,27 +89,40 @@ struct ServiceRules: Hashable, Sendable {
       refuse(scope, key, dropping: isLocal && !all.isEmpty)
       return
     }
-    let chain: DispatchChain = DispatchChain(
-      scope: scope, choice: isLocal ? .local(chosen.count) : .all(chosen.count), affinitySeconds: seconds)
-    dispatch(scope, key, chain)
-    addTargets(RuleSet.endpoints(scope, isLocal: isLocal), key, chosen)
+    let pick: DispatchChain.Pick = pick(chosen, affinity)
+    dispatch(scope, key, DispatchChain(scope: scope, choice: isLocal ? .local(pick) : .all(pick)))
+    if affinity == nil { addTargets(RuleSet.endpoints(scope, isLocal: isLocal), key, chosen) }
   }
 
   /// The way from outside.
   private mutating func add(
     _ scope: DispatchChain.Scope, _ start: KeyBytes, _ transport: Transport, _ port: UInt16, externally isLocal: Bool,
-    _ all: [EndpointView], _ local: [EndpointView], _ seconds: Int?
+    _ all: [EndpointView], _ local: [EndpointView], _ affinity: Affinity?
   ) {
     let key: KeyBytes = start.transport(transport.rawValue).port(port)
     guard !all.isEmpty else {
       refuse(scope, key, dropping: false)
       return
     }
+    let everybody: DispatchChain.Pick = pick(all, affinity)
     let choice: DispatchChain.Choice =
-      isLocal ? .externalLocal(local: local.count, all: all.count) : .external(all.count)
-    dispatch(scope, key, DispatchChain(scope: scope, choice: choice, affinitySeconds: seconds))
+      isLocal ? .externalLocal(local: pick(local, affinity), all: everybody) : .external(everybody)
+    dispatch(scope, key, DispatchChain(scope: scope, choice: choice))
+    guard affinity == nil else { return }
     addTargets(RuleSet.endpoints(scope, isLocal: false), key, all)
     if isLocal { addTargets(RuleSet.endpoints(scope, isLocal: true), key, local) }
+  }
+
+  private func pick(_ endpoints: [EndpointView], _ affinity: Affinity?) -> DispatchChain.Pick {
+    guard let affinity else { return .random(endpoints.count) }
+    return .sticky(
+      endpoints.map {
+        StickyTarget(owner: affinity.owner, target: Self.target($0), seconds: affinity.seconds)
+      })
+  }
+
+  private static func target(_ endpoint: EndpointView) -> [UInt8] {
+    KeyBytes().address(endpoint.address).port(endpoint.port).bytes
   }
 
   private mutating func dispatch(_ scope: DispatchChain.Scope, _ key: KeyBytes, _ chain: DispatchChain) {
@@ -113,8 +136,7 @@ struct ServiceRules: Hashable, Sendable {
 
   private mutating func addTargets(_ set: RuleSet, _ key: KeyBytes, _ endpoints: [EndpointView]) {
     for (number, endpoint) in endpoints.enumerated() {
-      let target: KeyBytes = KeyBytes().address(endpoint.address).port(endpoint.port)
-      elements[ElementID(set: set, key: key.number(UInt32(number)).bytes)] = .target(target.bytes)
+      elements[ElementID(set: set, key: key.number(UInt32(number)).bytes)] = .target(Self.target(endpoint))
     }
   }
 

@@ -54,19 +54,4 @@ struct TableWriter: ~Copyable {
     try socket.commit(batch)
     isComplete = false
   }
-
-  /// Forgets the clients that were sent to endpoints which are gone.
-  mutating func forgetAffinities(_ table: Table, targets gone: Set<[UInt8]>) throws(NftablesError) {
-    for set: RuleSet in [.affinities, .nodePortAffinities] {
-      let elements: [SetElement] = try socket.elements(of: set.name, in: table).filter { element in
-        if case .bytes(let bytes)? = element.value { gone.contains(bytes) } else { false }
-      }
-      var batch: Batch = Batch()
-      batch.delete(elements, from: set.name, of: table)
-      do throws(NftablesError) { try socket.commit(batch) } catch {
-        // One that expired meanwhile.
-        guard error.isMissing else { throw error }
-      }
-    }
-  }
 }
