@@ -91,3 +91,8 @@ public struct Kubelet: ServiceLifecycle.Service {
     await parts.close()
   }
 }
+
+extension Kubelet: CustomStringConvertible {
+  /// The name of the node; the configuration holds keys and must not be written into logs.
+  public var description: String { "kubelet of \(configuration.nodeName)" }
+}
