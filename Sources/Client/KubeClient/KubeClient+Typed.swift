@@ -1,5 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import AsyncHTTPClient
 import JSON
 import KubeMeta
 import NIOHTTP1
@@ -8,9 +9,11 @@ import SwiftProtobuf
 extension KubeClient {
   private static let accept: String = "\(ProtobufEnvelope.mediaType),application/json"
   private static let metadataAccept: String =
-    "\(ProtobufEnvelope.mediaType);as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    "\(ProtobufEnvelope.mediaType);as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+    + "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
   private static let metadataListAccept: String =
-    "\(ProtobufEnvelope.mediaType);as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+    "\(ProtobufEnvelope.mediaType);as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+    + "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
   private func decoded<M: SwiftProtobuf.Message>(_ type: M.Type, _ body: [UInt8]) throws(KubeClientError) -> M {
     try ProtobufEnvelope.decode(M.self, try ProtobufEnvelope.unwrap(body[...]).raw)
@@ -52,7 +55,8 @@ extension KubeClient {
   ) async throws(KubeClientError) -> ObjectList<Object> {
     let accept: String = Object.self is MetaPartialObjectMetadata.Type ? Self.metadataListAccept : Self.accept
     let request: APIRequest = APIRequest(path: resource.path(namespace: namespace), query: options.query, accept: accept)
-    let answer: [UInt8] = try await transport.send(request).body
+    let (contentType, answer): (String, [UInt8]) = try await transport.send(request)
+    if contentType.hasPrefix("application/json") { return try MetadataDecoding.list(Object.self, answer) }
     let list: (metadata: MetaListMeta, items: [Object]) = try ProtobufEnvelope.decodeList(
       Object.self, try ProtobufEnvelope.unwrap(answer[...]).raw)
     return ObjectList(
@@ -74,11 +78,12 @@ extension KubeClient {
     if options.timeoutSeconds == 0 { options.timeoutSeconds = Int.random(in: Self.watchSeconds) }
     let accept: String =
       Object.self is MetaPartialObjectMetadata.Type
-      ? Self.metadataAccept + ";stream=watch," + Self.metadataAccept : "\(ProtobufEnvelope.mediaType);stream=watch,\(ProtobufEnvelope.mediaType)"
+      ? Self.metadataAccept : "\(ProtobufEnvelope.mediaType);stream=watch,\(ProtobufEnvelope.mediaType)"
     var request: APIRequest = APIRequest(path: resource.path(namespace: namespace), query: options.query, accept: accept)
     request.query += [("watch", "true"), ("allowWatchBookmarks", "true")]
     request.timeout = .seconds(options.timeoutSeconds + 30)
-    return WatchStream(body: try await transport.stream(request).body)
+    let (contentType, body): (String, HTTPClientResponse.Body) = try await transport.stream(request)
+    return WatchStream(body: body, isJSON: contentType.hasPrefix("application/json"))
   }
 
   // MARK: Writing

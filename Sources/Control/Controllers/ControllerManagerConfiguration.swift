@@ -56,3 +56,9 @@ public struct ControllerManagerConfiguration: Sendable {
     return controllers.contains("*")
   }
 }
+
+extension ControllerManagerConfiguration: CustomStringConvertible, CustomReflectable {
+  /// What may be logged: no keys.
+  public var description: String { "ControllerManagerConfiguration(\(client), controllers: \(controllers))" }
+  public var customMirror: Mirror { Mirror(self, children: ["client": client]) }
+}

@@ -117,3 +117,10 @@ public struct ClientConfiguration: Sendable {
     }
   }
 }
+
+extension ClientConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// The server alone: keys and tokens must not come into logs.
+  public var description: String { "ClientConfiguration(server: \(server))" }
+  public var debugDescription: String { description }
+  public var customMirror: Mirror { Mirror(self, children: ["server": server]) }
+}

@@ -23,8 +23,10 @@ public struct WatchStream<Object: KubeMessage>: AsyncSequence, Sendable {
   public typealias Element = WatchEvent<Object>
 
   let body: HTTPClientResponse.Body
+  /// Whether the events are lines of JSON, as a server has them that cannot give the objects as protobuf.
+  let isJSON: Bool
 
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: body.makeAsyncIterator()) }
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: body.makeAsyncIterator(), isJSON: isJSON) }
 
   /// Reads one watch.
   public struct AsyncIterator: AsyncIteratorProtocol {
@@ -32,11 +34,16 @@ public struct WatchStream<Object: KubeMessage>: AsyncSequence, Sendable {
     private static var frameSizeMax: Int { 64 << 20 }
 
     var chunks: HTTPClientResponse.Body.AsyncIterator
+    let isJSON: Bool
     var buffer: ByteBuffer = ByteBuffer()
 
     public mutating func next() async throws -> WatchEvent<Object>? {
       while true {
-        if let frame: [UInt8] = try nextFrame() { return try Self.event(frame) }
+        if isJSON {
+          if let line: [UInt8] = nextLine() { return try MetadataDecoding.event(Object.self, line) }
+        } else if let frame: [UInt8] = try nextFrame() {
+          return try Self.event(frame)
+        }
         buffer.discardReadBytes()
         let chunk: ByteBuffer?
         do {
@@ -50,6 +57,12 @@ public struct WatchStream<Object: KubeMessage>: AsyncSequence, Sendable {
         guard var chunk else { return nil }
         buffer.writeBuffer(&chunk)
       }
+    }
+
+    private mutating func nextLine() -> [UInt8]? {
+      guard let end: Int = buffer.readableBytesView.firstIndex(of: 0x0A) else { return nil }
+      defer { buffer.moveReaderIndex(to: end + 1) }
+      return buffer.getBytes(at: buffer.readerIndex, length: end - buffer.readerIndex)
     }
 
     /// A frame is its length in four bytes, big end first, and then that many bytes.
