@@ -3,27 +3,6 @@
 import APISchema
 import JSON
 
-enum DeploymentValidation {
-  static func specErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] }
-  static func statusErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] { [] }
-}
-enum DaemonSetValidation {
-  static func specErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] }
-  static func statusErrors(_ status: JSONValue) -> [FieldError] { [] }
-}
-enum StatefulSetValidation {
-  static func specErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] }
-  static func statusErrors(_ status: JSONValue) -> [FieldError] { [] }
-  static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] { [] }
-}
-enum JobValidation {
-  static func errors(_ object: JSONValue, _ path: FieldPath) -> [FieldError] { [] }
-  static func statusErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] { [] }
-  static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] { [] }
-}
-enum CronJobValidation { static func errors(_ object: JSONValue, old: JSONValue?) -> [FieldError] { [] } }
-enum EndpointsValidation { static func errors(_ object: JSONValue) -> [FieldError] { [] } }
-enum EndpointSliceValidation { static func errors(_ object: JSONValue) -> [FieldError] { [] } }
 enum EventValidation {
   static func errors(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] { [] }
   static func updateErrors(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] { [] }
@@ -62,7 +41,6 @@ enum IngressValidation {
   static func errors(_ object: JSONValue, old: JSONValue? = nil) -> [FieldError] { [] }
   static func classErrors(_ object: JSONValue) -> [FieldError] { [] }
 }
-enum AutoscalerValidation { static func errors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] { [] } }
 enum CertificateRequestValidation {
   static func errors(_ object: JSONValue) -> [FieldError] { [] }
   static func updateErrors(_ object: JSONValue, old: JSONValue, subresource: String?) -> [FieldError] { [] }

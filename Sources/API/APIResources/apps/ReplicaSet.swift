@@ -23,7 +23,7 @@ struct ReplicaSetStrategy: ResourceStrategy {
     let spec: JSONValue = object["spec"]
     return Checks.nonNegative(spec["replicas"], path.child("replicas"))
       + Checks.nonNegative(spec["minReadySeconds"], path.child("minReadySeconds"))
-      + Workload.selectorErrors(spec, path, "replica set")
+      + Workload.selectorErrors(spec, path, "deployment")
       + Workload.templateErrors(spec, path, replicas: spec["replicas"].int ?? 0)
   }
 
