@@ -49,6 +49,8 @@ import Testing
     (#"[{"op":"replace","path":"/a/-1","value":9}]"#, #"{"a":[1,9],"b":{"c":1}}"#),
     (#"[{"op":"move","from":"/b/c","path":"/d"}]"#, #"{"a":[1,2],"b":{},"d":1}"#),
     (#"[{"op":"copy","from":"/a","path":"/b/x~1y"}]"#, #"{"a":[1,2],"b":{"c":1,"x/y":[1,2]}}"#),
+    (#"[{"op":"replace","path":"/x","value":1}]"#, #"{"a":[1,2],"b":{"c":1},"x":1}"#),
+    (#"[{"op":"copy","from":"/x","path":"/y"}]"#, #"{"a":[1,2],"b":{"c":1},"y":null}"#),
     (#"[{"op":"test","path":"/b/c","value":1}]"#, #"{"a":[1,2],"b":{"c":1}}"#),
   ])
   func `JSON patches`(_ patch: String, _ expected: String) throws {
@@ -57,7 +59,7 @@ import Testing
   }
 
   @Test(arguments: [
-    #"[{"op":"test","path":"/b/c","value":2}]"#, #"[{"op":"remove","path":"/x"}]"#, #"[{"op":"replace","path":"/x","value":1}]"#,
+    #"[{"op":"test","path":"/b/c","value":2}]"#, #"[{"op":"remove","path":"/x"}]"#, #"[{"op":"replace","path":"/x/y","value":1}]"#,
     #"[{"op":"add","path":"/a/9","value":1}]"#, #"[{"op":"frob","path":"/a"}]"#, #"[{"op":"add","value":1}]"#,
   ])
   func `JSON patches that cannot be applied are refused`(_ patch: String) throws {

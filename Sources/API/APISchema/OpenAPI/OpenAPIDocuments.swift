@@ -53,6 +53,22 @@ public struct OpenAPIDocuments: Sendable {
     return small(path)
   }
 
+  /// What the document of a path (or `v2`) is made of, as bytes: equal bytes, equal document.
+  public func fingerprint(_ path: String) -> [UInt8] {
+    var text: String = "\(path) \(version)"
+    for (groupVersion, resources) in groups where path == "v2" || Self.path(groupVersion) == path {
+      for resource: OpenAPIResource in resources {
+        text += "\n\(resource.plural)/\(resource.subresource) \(resource.kind) \(resource.isNamespaced) \(resource.verbs)"
+      }
+    }
+    var bytes: [UInt8] = Array(text.utf8)
+    for kind: KindSchema in custom where path == "v2" || Self.path(kind.kind.groupVersion) == path {
+      bytes += Array(kind.kind.description.utf8)
+      kind.document.write(to: &bytes)
+    }
+    return bytes
+  }
+
   private func isCustom(_ resources: [OpenAPIResource]) -> Bool {
     let known: [GroupVersionKind: KindSchema] = customByKind
     return resources.contains { known[$0.kind] != nil }

@@ -67,13 +67,12 @@ private struct JSONPatchStep {
     value = operation.object?["value"]
   }
 
-  /// The members of a JSON pointer (RFC 6901).
+  /// The members of a JSON pointer (RFC 6901); as upstream's library, what stands before the first slash is ignored.
   private static func steps(_ pointer: String) -> [String]? {
     if pointer.isEmpty { return [] }
-    guard pointer.hasPrefix("/") else { return nil }
-    return pointer.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { step in
-      step.contains("~") ? unescaped(step) : String(step)
-    }
+    let parts: [Substring] = pointer.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count > 1 else { return nil }
+    return parts.dropFirst().map { $0.contains("~") ? unescaped($0) : String($0) }
   }
 
   private static func unescaped(_ step: Substring) -> String {
@@ -105,8 +104,9 @@ private struct JSONPatchStep {
       guard let from, let moved: JSONValue = Self.remove(from[...], &document) else { return false }
       return Self.add(moved, at: path[...], &document)
     case "copy":
-      guard let from, let copied: JSONValue = Self.find(from[...], document) else { return false }
-      return Self.add(copied, at: path[...], &document)
+      // A missing member of an object is copied as null, as upstream's library has it.
+      guard let from, Self.hasParent(from, document) || Self.find(from[...], document) != nil else { return false }
+      return Self.add(Self.find(from[...], document) ?? .null, at: path[...], &document)
     case "test":
       let found: JSONValue? = Self.find(path[...], document)
       guard let found else { return value == nil || value?.isNull == true ? path.isEmpty == false && Self.hasParent(path, document) : false }
@@ -194,7 +194,7 @@ private struct JSONPatchStep {
     return change(path, &document) { step, parent in
       switch parent {
       case .object(var members):
-        guard members[step] != nil else { return false }
+        // Upstream's library takes the place of a missing member too.
         members[step] = value
         parent = .object(members)
         return true

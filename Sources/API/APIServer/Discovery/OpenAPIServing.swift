@@ -20,11 +20,12 @@ final class OpenAPIServing: Sendable {
     guard segments.count >= 2 else { return false }
     let rest: String = segments.dropFirst(2).joined(separator: "/")
     switch (segments[1], rest) {
-    case ("v2", ""): try await send(call, document("v2") { self.makeV2() })
+    case ("v2", ""): try await send(call, document("v2") { $0.v2() })
     case ("v3", ""): try await index(call)
     case ("v3", _):
-      guard let version: GroupVersion = groupVersions.first(where: { Self.path($0) == rest }) else { return false }
-      try await send(call, document(rest) { self.makeV3(version) })
+      let documents: OpenAPIDocuments = documents
+      guard documents.v3Paths.contains(rest) else { return false }
+      try await send(call, document(rest) { $0.v3(rest) ?? .null })
     default: return false
     }
     return true
@@ -39,19 +40,28 @@ final class OpenAPIServing: Sendable {
     return all
   }
 
-  private static func path(_ version: GroupVersion) -> String { version.group.isEmpty ? "api/\(version)" : "apis/\(version)" }
+  private var documents: OpenAPIDocuments {
+    OpenAPIDocuments(
+      version: ServerVersion.minorVersion, groups: groupVersions.map { (groupVersion: $0, resources: resources($0)) },
+      custom: registry.custom.map(\.schema))
+  }
 
-  private func document(_ name: String, _ make: () -> JSONValue) -> (bytes: [UInt8], hash: String) {
+  private func document(_ name: String, _ make: (OpenAPIDocuments) -> JSONValue) -> (bytes: [UInt8], hash: String) {
     let generation: Int = registry.generation
     let known: (bytes: [UInt8], hash: String)? = cache.withLock { state in
       if state.generation != generation { state = (generation, [:]) }
       return state.documents[name]
     }
     if let known { return known }
-    let bytes: [UInt8] = make().bytes
-    let hash: String = SHA512.hash(data: Data(bytes)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
+    let documents: OpenAPIDocuments = documents
+    let bytes: [UInt8] = make(documents).bytes
+    let hash: String = Self.hash(documents.fingerprint(name))
     cache.withLock { state in if state.generation == generation { state.documents[name] = (bytes, hash) } }
     return (bytes, hash)
+  }
+
+  private static func hash(_ bytes: [UInt8]) -> String {
+    SHA512.hash(data: Data(bytes)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
   }
 
   private func send(_ call: APICall, _ document: (bytes: [UInt8], hash: String)) async throws {
@@ -67,14 +77,17 @@ final class OpenAPIServing: Sendable {
     try await call.response.send(status: .ok, headers: headers, body: document.bytes)
   }
 
+  /// The index names what the documents are made of and makes none of them.
   private func index(_ call: APICall) async throws {
-    var paths: JSONValue = .object(JSONObject())
-    for version: GroupVersion in groupVersions {
-      let path: String = Self.path(version)
-      let hash: String = document(path) { makeV3(version) }.hash
+    let documents: OpenAPIDocuments = documents
+    var paths: JSONObject = JSONObject()
+    for path: String in documents.v3Paths {
+      let hash: String = Self.hash(documents.fingerprint(path))
       paths[path] = ["serverRelativeURL": .string("/openapi/v3/\(path)?hash=\(hash)")]
     }
-    try await call.answer(["paths": paths])
+    let body: [UInt8] = JSONValue.object(["paths": .object(paths)]).bytes
+    try await call.response.send(
+      status: .ok, headers: call.headers(contentType: "text/plain; charset=utf-8"), body: body)
   }
 
   private func resources(_ version: GroupVersion) -> [OpenAPIResource] {
@@ -88,22 +101,9 @@ final class OpenAPIServing: Sendable {
         verbs: definition.verbs.names)
       return [own] + definition.subresources.map {
         OpenAPIResource(
-          plural: definition.identifier.resource, kind: $0.kind, isNamespaced: definition.isNamespaced,
+          plural: definition.identifier.resource, kind: $0.kind, resourceKind: definition.kind.kind, isNamespaced: definition.isNamespaced,
           verbs: $0.verbs.names, subresource: $0.name)
       }
     }
-  }
-
-  private func custom(_ version: GroupVersion?) -> [KindSchema] {
-    registry.custom.filter { version == nil || $0.kind.groupVersion == version }.map(\.schema)
-  }
-
-  private func makeV3(_ version: GroupVersion) -> JSONValue {
-    OpenAPIDocuments(version: ServerVersion.git).v3(version, resources: resources(version), custom: custom(version))
-  }
-
-  private func makeV2() -> JSONValue {
-    OpenAPIDocuments(version: ServerVersion.git).v2(
-      resources: groupVersions.map { ($0, resources($0)) }, custom: custom(nil))
   }
 }

@@ -48,6 +48,8 @@ struct NonResourcePaths: Sendable {
 /// The version that the server tells.
 enum ServerVersion {
   static let git: String = "v1.36.2"
+  /// Major and minor, as the OpenAPI documents show it.
+  static let minorVersion: String = "1.36"
 
   static let json: JSONValue = [
     "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1",
