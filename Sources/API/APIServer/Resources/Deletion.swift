@@ -59,14 +59,19 @@ struct Deletion: Sendable {
   private func checkPreconditions(_ object: JSONValue) throws(StatusError) {
     if let uid: String = options.uid, uid != object.objectUID {
       throw .conflict(
-        group, object.objectName,
+        conflictName(object), object.objectName,
         "the UID in the precondition (\(uid)) does not match the UID in record (\(object.objectUID)). The object might have been deleted and then recreated")
     }
     if let revision: String = options.resourceVersion, revision != object.objectResourceVersion {
       throw .conflict(
-        group, object.objectName,
+        conflictName(object), object.objectName,
         "the ResourceVersion in the precondition (\(revision)) does not match the ResourceVersion in record (\(object.objectResourceVersion)). The object might have been modified")
     }
+  }
+
+  /// Here upstream names the kind in place of the resource.
+  private func conflictName(_ object: JSONValue) -> GroupResource {
+    GroupResource(group.group, object["kind"].string ?? group.resource)
   }
 
   // MARK: pods

@@ -27,11 +27,7 @@ extension ResourceEndpoint {
     try checkNamespace(&object)
     dedupeOwners(&object)
     let context: StrategyContext = context()
-    object = try await toStorageForm(object, context)
-    if !isApply {
-      object = fieldManager(resource.storageSchema).updated(
-        live: .null, object: object, manager: call.fieldManager, time: call.now.rfc3339)
-    }
+    object = try await toStorageForm(object, context, live: isApply ? nil : .null)
     fillName(&object)
     object = try await core.admission.admit(
       AdmissionRequest(.create, self, object: object, old: nil, isDryRun: options.isDryRun))
@@ -63,8 +59,8 @@ extension ResourceEndpoint {
   ) async throws(StatusError) -> JSONValue {
     do {
       var object: JSONValue = given
-      resource.strategy.prepareForCreate(&object, context)
       fillSystemFields(&object)
+      resource.strategy.prepareForCreate(&object, context)
       let allocation: any Allocation = try await core.allocators.allocate(
         &object, old: nil, resource: resource, isDryRun: options.isDryRun)
       do throws(StatusError) {
@@ -116,9 +112,7 @@ extension ResourceEndpoint {
   func checkNamespace(_ object: inout JSONValue) throws {
     let given: String = object.objectNamespace
     guard resource.definition.isNamespaced else {
-      if !given.isEmpty {
-        throw StatusError.badRequest("the namespace of the provided object does not match the namespace sent on the request")
-      }
+      object["metadata"]["namespace"] = .null
       return
     }
     if given.isEmpty {
@@ -182,12 +176,20 @@ extension ResourceEndpoint {
   // MARK: versions
 
   /// An object of the served version, with defaults, in the store's form.
-  func toStorageForm(_ object: JSONValue, _ context: StrategyContext) async throws -> JSONValue {
+  ///
+  /// - Parameter live: The stored object (null: none) for the managed fields, which speak the served version; nil
+  ///   leaves them as they are.
+  func toStorageForm(_ object: JSONValue, _ context: StrategyContext, live: JSONValue?) async throws -> JSONValue {
     var object: JSONValue = object
     object["apiVersion"] = .string(resource.kind.apiVersion)
     object["kind"] = .string(resource.kind.kind)
     resource.schema.applySchemaDefaults(to: &object)
+    object = try await resource.toStorage(object)
     resource.strategy.applyDefaults(&object, context)
+    guard let live else { return resource.storageSchema.normalized(object) }
+    let before: JSONValue = live.isNull ? .null : try await servedForm(live)
+    object = fieldManager(resource.schema).updated(
+      live: before, object: try await servedForm(object), manager: call.fieldManager, time: call.now.rfc3339)
     return resource.storageSchema.normalized(try await resource.toStorage(object))
   }
 

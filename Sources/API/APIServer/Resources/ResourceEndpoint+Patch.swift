@@ -120,11 +120,7 @@ extension ResourceEndpoint {
     if isNew { return given }
     try checkNamespace(&given)
     dedupeOwners(&given)
-    var object: JSONValue = try await toStorageForm(given, context())
-    if !body.isApply {
-      object = fieldManager(resource.storageSchema).updated(
-        live: live, object: object, manager: call.fieldManager, time: call.now.rfc3339)
-    }
+    let object: JSONValue = try await toStorageForm(given, context(), live: body.isApply ? nil : live)
     return try await core.admission.admit(
       AdmissionRequest(.update, self, object: object, old: live, isDryRun: options.isDryRun))
   }

@@ -52,6 +52,8 @@ extension ResourceEndpoint {
     let result: ListResult = try await storage().list(
       parameters.listRequest(namespace: namespace), matching: parameters.matches)
     var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
+    // Lists of custom resources show the field always.
+    if !resource.schema.isBuiltIn { metadata["continue"] = "" }
     if let token: String = result.continueToken {
       metadata["continue"] = .string(token)
       if let remaining: Int = result.remaining { metadata["remainingItemCount"] = .int(Int64(remaining)) }
@@ -92,7 +94,7 @@ extension ResourceEndpoint {
       guard form.form == .partialList else { throw Self.notAnObject(kind) }
       let list: JSONValue = [
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-        "items": .array(items.map { Tables.partial($0) }),
+        "items": .array(items.map { Tables.partial($0, typed: true) }),
       ]
       try await call.send(
         list, as: form, status: .ok, schema: SchemaRegistry.builtIn.kind("meta.k8s.io", "v1", "PartialObjectMetadataList"))

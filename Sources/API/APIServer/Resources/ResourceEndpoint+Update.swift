@@ -64,10 +64,7 @@ extension ResourceEndpoint {
 
   /// The new object of a PUT: defaults, managed fields, admission.
   private func changed(_ live: JSONValue, to given: JSONValue, options: WriteOptions) async throws -> JSONValue {
-    let context: StrategyContext = context()
-    var object: JSONValue = try await toStorageForm(given, context)
-    object = fieldManager(resource.storageSchema).updated(
-      live: live, object: object, manager: call.fieldManager, time: call.now.rfc3339)
+    let object: JSONValue = try await toStorageForm(given, context(), live: live)
     return try await core.admission.admit(
       AdmissionRequest(.update, self, object: object, old: live, isDryRun: options.isDryRun))
   }

@@ -14,13 +14,13 @@ enum Tables {
   ) -> JSONValue {
     let context: TableContext = TableContext(now: now.timeInterval)
     let rows: [JSONValue] = objects.map { object in
-      var row: JSONValue = ["cells": .array(resource.strategy.cells(object, context))]
-      switch includes {
-      case "None": break
-      case "Object": row["object"] = object
-      default: row["object"] = partial(object, version: version, typed: true)
-      }
-      return row
+      let shown: JSONValue =
+        switch includes {
+        case "None": .null
+        case "Object": object
+        default: partial(object, version: version, typed: true)
+        }
+      return ["cells": .array(resource.strategy.cells(object, context)), "object": shown]
     }
     let columns: [JSONValue] = resource.definition.columns.map { column in
       [
@@ -30,7 +30,7 @@ enum Tables {
     }
     return [
       "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": metadata,
-      "columnDefinitions": showsColumns ? .array(columns) : .array([]), "rows": .array(rows),
+      "columnDefinitions": showsColumns ? .array(columns) : .null, "rows": .array(rows),
     ]
   }
 

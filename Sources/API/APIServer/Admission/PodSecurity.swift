@@ -1,0 +1,183 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import APIStore
+import JSON
+
+/// The Pod Security Standards, as the labels of a namespace ask for them.
+struct PodSecurity: AdmissionPlugin {
+  static let name: String = "PodSecurity"
+  private static let prefix: String = "pod-security.kubernetes.io/"
+
+  let namespaces: ObjectStorage
+
+  /// The kinds whose pods come from a template.
+  private static let templates: [GroupResource: [String]] = [
+    GroupResource("", "podtemplates"): ["template"], GroupResource("", "replicationcontrollers"): ["spec", "template"],
+    GroupResource("apps", "deployments"): ["spec", "template"], GroupResource("apps", "replicasets"): ["spec", "template"],
+    GroupResource("apps", "statefulsets"): ["spec", "template"], GroupResource("apps", "daemonsets"): ["spec", "template"],
+    GroupResource("batch", "jobs"): ["spec", "template"],
+    GroupResource("batch", "cronjobs"): ["spec", "jobTemplate", "spec", "template"],
+  ]
+
+  func validate(_ request: AdmissionRequest) async throws {
+    guard request.operation == .create || request.operation == .update, !request.namespace.isEmpty else { return }
+    let isPod: Bool =
+      request.group == GroupResource("", "pods") && (request.subresource.isEmpty || request.subresource == "ephemeralcontainers")
+    let path: [String]? = request.subresource.isEmpty ? Self.templates[request.group] : nil
+    guard isPod || path != nil else { return }
+    if isPod, request.operation == .update, request.object["spec"] == request.old["spec"] { return }
+    guard let namespace: CachedObject = try await namespaces.get(namespace: "", name: request.namespace, freshness: .any),
+      namespace.labels.keys.contains(where: { $0.hasPrefix(Self.prefix) })
+    else { return }
+    let template: JSONValue = (path ?? []).reduce(request.object) { $0[$1] }
+    let pod: JSONValue = isPod ? request.object : template
+    guard pod["spec"].object != nil else { return }
+    func check(_ mode: String) -> (level: String, text: String)? {
+      let level: String = namespace.labels[Self.prefix + mode] ?? "privileged"
+      let version: String = namespace.labels[Self.prefix + mode + "-version"] ?? "latest"
+      let violations: [String] = PodSecurityChecks.violations(pod, level: level)
+      return violations.isEmpty ? nil : ("\(level):\(version)", violations.joined(separator: ", "))
+    }
+    if isPod, let (level, text): (String, String) = check("enforce") {
+      throw request.forbidden("violates PodSecurity \(level.goQuoted): \(text)")
+    }
+    if let (level, text): (String, String) = check("warn") {
+      request.warnings.add("would violate PodSecurity \(level.goQuoted): \(text)")
+    }
+  }
+}
+
+/// The rules of the baseline and restricted levels.
+enum PodSecurityChecks {
+  private static let capabilities: Set<String> = [
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
+    "SETPCAP", "SETUID", "SYS_CHROOT",
+  ]
+  private static let safeSysctls: Set<String> = [
+    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
+    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+  ]
+  private static let restrictedVolumes: Set<String> = [
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret", "image",
+  ]
+
+  static func violations(_ pod: JSONValue, level: String) -> [String] {
+    guard level == "baseline" || level == "restricted" else { return [] }
+    var found: [String] = baseline(pod, isRestricted: level == "restricted")
+    if level == "restricted" { found += restricted(pod) }
+    return found
+  }
+
+  private static func quoted(_ names: [String]) -> String { names.map(\.goQuoted).joined(separator: ", ") }
+
+  private static func containers(_ names: [String]) -> String {
+    (names.count == 1 ? "container " : "containers ") + quoted(names)
+  }
+
+  private static func named(_ pod: JSONValue, _ predicate: (JSONValue) -> Bool) -> [String] {
+    PodReferences.containers(pod).filter(predicate).compactMap { $0["name"].string }
+  }
+
+  private static func baseline(_ pod: JSONValue, isRestricted: Bool) -> [String] {
+    let spec: JSONValue = pod["spec"]
+    var found: [String] = []
+    let shared: [String] = ["hostNetwork", "hostPID", "hostIPC"].filter { spec[$0].bool == true }.map { "\($0)=true" }
+    let adding: [JSONValue] = PodReferences.containers(pod)
+    if !isRestricted {
+      let bad: [(String, [String])] = adding.map { container in
+        (container["name"].string ?? "", container["securityContext"]["capabilities"]["add"].stringItems.filter { !capabilities.contains($0) })
+      }.filter { !$0.1.isEmpty }
+      if !bad.isEmpty {
+        let all: [String] = Array(Set(bad.flatMap(\.1))).sorted()
+        found.append("non-default capabilities (\(containers(bad.map(\.0))) must not include \(quoted(all)) in securityContext.capabilities.add)")
+      }
+    }
+    if !shared.isEmpty { found.append("host namespaces (\(shared.joined(separator: ", ")))") }
+    let paths: [String] = spec["volumes"].items.filter { $0["hostPath"].object != nil }.compactMap { $0["name"].string }
+    if !paths.isEmpty, !isRestricted {
+      found.append("hostPath volumes (\(paths.count == 1 ? "volume" : "volumes") \(quoted(paths)))")
+    }
+    let ports: [(String, [Int64])] = adding.map { container in
+      (container["name"].string ?? "", container["ports"].items.compactMap { $0["hostPort"].int }.filter { $0 != 0 })
+    }.filter { !$0.1.isEmpty }
+    if !ports.isEmpty {
+      let numbers: [String] = Array(Set(ports.flatMap(\.1))).sorted().map(String.init)
+      found.append("hostPort (\(containers(ports.map(\.0))) \(ports.count == 1 ? "uses" : "use") \(numbers.count == 1 ? "hostPort" : "hostPorts") \(numbers.joined(separator: ", ")))")
+    }
+    let privileged: [String] = named(pod) { $0["securityContext"]["privileged"].bool == true }
+    if !privileged.isEmpty { found.append("privileged (\(containers(privileged)) must not set securityContext.privileged=true)") }
+    let masks: [String] = named(pod) { ["", "Default"].contains($0["securityContext"]["procMount"].string ?? "") == false }
+    if !masks.isEmpty { found.append("procMount (\(containers(masks)) must not set securityContext.procMount to \"Unmasked\")") }
+    let sysctls: [String] = spec["securityContext"]["sysctls"].items.compactMap { $0["name"].string }.filter { !safeSysctls.contains($0) }
+    if !sysctls.isEmpty { found.append("forbidden sysctls (\(sysctls.joined(separator: ", ")))") }
+    return found
+  }
+
+  private static func restricted(_ pod: JSONValue) -> [String] {
+    let spec: JSONValue = pod["spec"]
+    if spec["os"]["name"].string == "windows" { return [] }
+    var found: [String] = []
+    let escalating: [String] = named(pod) { $0["securityContext"]["allowPrivilegeEscalation"].bool != false }
+    if !escalating.isEmpty {
+      found.append("allowPrivilegeEscalation != false (\(containers(escalating)) must set securityContext.allowPrivilegeEscalation=false)")
+    }
+    let keeping: [String] = named(pod) { !$0["securityContext"]["capabilities"]["drop"].stringItems.contains("ALL") }
+    let adding: [String] = named(pod) { $0["securityContext"]["capabilities"]["add"].stringItems.contains { $0 != "NET_BIND_SERVICE" } }
+    var details: [String] = []
+    if !keeping.isEmpty { details.append("\(containers(keeping)) must set securityContext.capabilities.drop=[\"ALL\"]") }
+    if !adding.isEmpty {
+      let added: [String] = PodReferences.containers(pod).flatMap { $0["securityContext"]["capabilities"]["add"].stringItems }
+      details.append("\(containers(adding)) must not include \(quoted(Array(Set(added.filter { $0 != "NET_BIND_SERVICE" })).sorted())) in securityContext.capabilities.add")
+    }
+    if !details.isEmpty { found.append("unrestricted capabilities (\(details.joined(separator: "; ")))") }
+    let volumes: [(String, String)] = spec["volumes"].items.compactMap { volume in
+      let kind: String = volume.object?.keys.first { $0 != "name" } ?? "emptyDir"
+      return restrictedVolumes.contains(kind) ? nil : (volume["name"].string ?? "", kind)
+    }
+    if !volumes.isEmpty {
+      let kinds: [String] = Array(Set(volumes.map(\.1))).sorted()
+      found.append("restricted volume types (\(volumes.count == 1 ? "volume" : "volumes") \(quoted(volumes.map(\.0))) \(volumes.count == 1 ? "uses" : "use") restricted volume \(kinds.count == 1 ? "type" : "types") \(quoted(kinds)))")
+    }
+    found += identity(pod)
+    found += seccomp(pod)
+    return found
+  }
+
+  private static func identity(_ pod: JSONValue) -> [String] {
+    var found: [String] = []
+    let podValue: Bool? = pod["spec"]["securityContext"]["runAsNonRoot"].bool
+    let wrong: [String] = named(pod) { $0["securityContext"]["runAsNonRoot"].bool == false }
+    let missing: [String] = named(pod) { $0["securityContext"]["runAsNonRoot"].isNull }
+    if !wrong.isEmpty {
+      found.append("runAsNonRoot != true (\(containers(wrong)) must not set securityContext.runAsNonRoot=false)")
+    } else if podValue != true, !missing.isEmpty {
+      found.append("runAsNonRoot != true (pod or \(containers(missing)) must set securityContext.runAsNonRoot=true)")
+    }
+    let roots: [String] = named(pod) { $0["securityContext"]["runAsUser"].int == 0 }
+    var culprits: [String] = []
+    if pod["spec"]["securityContext"]["runAsUser"].int == 0 { culprits.append("pod") }
+    if !roots.isEmpty { culprits.append(containers(roots)) }
+    if !culprits.isEmpty { found.append("runAsUser=0 (\(culprits.joined(separator: " and ")) must not set runAsUser=0)") }
+    return found
+  }
+
+  private static func seccomp(_ pod: JSONValue) -> [String] {
+    let podType: String? = pod["spec"]["securityContext"]["seccompProfile"]["type"].string
+    let wrong: [String] = named(pod) {
+      guard let type: String = $0["securityContext"]["seccompProfile"]["type"].string else { return false }
+      return !["RuntimeDefault", "Localhost"].contains(type)
+    }
+    if !wrong.isEmpty { return ["seccompProfile (\(containers(wrong)) must not set securityContext.seccompProfile.type to \"Unconfined\")"] }
+    let missing: [String] = named(pod) { $0["securityContext"]["seccompProfile"]["type"].isNull }
+    if let podType, !["RuntimeDefault", "Localhost"].contains(podType) {
+      return ["seccompProfile (pod must not set securityContext.seccompProfile.type to \(podType.goQuoted))"]
+    }
+    if podType == nil, !missing.isEmpty {
+      return ["seccompProfile (pod or \(containers(missing)) must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\")"]
+    }
+    return []
+  }
+}

@@ -1,0 +1,195 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APIResources
+import APISchema
+import APIStore
+import Foundation
+import JSON
+
+/// Calls the webhooks of Mutating- and ValidatingWebhookConfigurations.
+struct WebhookAdmission: AdmissionPlugin {
+  static let name: String = "MutatingAdmissionWebhook"
+  /// Upstream's time for a webhook that says none.
+  private static let usualTimeout: Int64 = 10
+
+  let mutating: ObjectStorage
+  let validating: ObjectStorage
+  let registry: ResourceRegistry
+
+  func admit(_ request: inout AdmissionRequest) async throws {
+    guard !Self.isExempt(request), request.operation != .delete else { return try await mutateDeletion(request) }
+    for (configuration, hook) in try await hooks(mutating, request) {
+      if let answer: JSONValue = try await call(hook, configuration, request), let patch: String = answer["patch"].string {
+        try Self.apply(patch, to: &request, hook)
+      }
+    }
+  }
+
+  private func mutateDeletion(_ request: AdmissionRequest) async throws {
+    guard !Self.isExempt(request) else { return }
+    for (configuration, hook) in try await hooks(mutating, request) { _ = try await call(hook, configuration, request) }
+  }
+
+  func validate(_ request: AdmissionRequest) async throws {
+    guard !Self.isExempt(request) else { return }
+    for (configuration, hook) in try await hooks(validating, request) {
+      _ = try await call(hook, configuration, request)
+    }
+  }
+
+  /// Webhooks never decide on webhooks and policies, or on questions.
+  private static func isExempt(_ request: AdmissionRequest) -> Bool {
+    request.group.group == "admissionregistration.k8s.io"
+      || (request.user.name == UserInfo.apiServer.name && request.user.isMaster)
+  }
+
+  private func hooks(_ storage: ObjectStorage, _ request: AdmissionRequest) async throws -> [(JSONValue, JSONValue)] {
+    let configurations: [CachedObject] = try await storage.list(ListRequest(freshness: .any)).objects
+    if configurations.isEmpty { return [] }
+    var result: [(JSONValue, JSONValue)] = []
+    for object: CachedObject in configurations {
+      let configuration: JSONValue = try ObjectStorage.tree(object)
+      for hook: JSONValue in configuration["webhooks"].items where try await matches(hook, request) {
+        result.append((configuration, hook))
+      }
+    }
+    return result
+  }
+
+  private func matches(_ hook: JSONValue, _ request: AdmissionRequest) async throws -> Bool {
+    guard hook["rules"].items.contains(where: { Self.matches(rule: $0, request) }) else { return false }
+    let selector: JSONValue = hook["namespaceSelector"]
+    if selector.object?.isEmpty == false {
+      let isNamespace: Bool = request.group == GroupResource("", "namespaces")
+      if isNamespace || !request.namespace.isEmpty {
+        let labels: [String: String]
+        if isNamespace, !request.object.isNull {
+          labels = request.object.objectLabels
+        } else {
+          let namespace: JSONValue? = try await registry.storage("", "namespaces")?.object(
+            namespace: "", name: isNamespace ? request.name : request.namespace)
+          labels = namespace?.objectLabels ?? [:]
+        }
+        if !Selectors.matches(selector, labels) { return false }
+      }
+    }
+    let objects: JSONValue = hook["objectSelector"]
+    if objects.object?.isEmpty == false {
+      let matchesNew: Bool = !request.object.isNull && Selectors.matches(objects, request.object.objectLabels)
+      let matchesOld: Bool = !request.old.isNull && Selectors.matches(objects, request.old.objectLabels)
+      if !matchesNew && !matchesOld { return false }
+    }
+    return true
+  }
+
+  private static func matches(rule: JSONValue, _ request: AdmissionRequest) -> Bool {
+    func covers(_ list: JSONValue, _ value: String) -> Bool { list.stringItems.contains { $0 == "*" || $0 == value } }
+    guard covers(rule["operations"], request.operation.rawValue), covers(rule["apiGroups"], request.group.group),
+      covers(rule["apiVersions"], request.resource.kind.version)
+    else { return false }
+    let scope: String = rule["scope"].string ?? "*"
+    let isNamespaced: Bool = request.resource.definition.isNamespaced
+    if scope == "Namespaced", !isNamespaced { return false }
+    if scope == "Cluster", isNamespaced { return false }
+    let full: String = request.subresource.isEmpty ? request.group.resource : "\(request.group.resource)/\(request.subresource)"
+    return rule["resources"].stringItems.contains { wanted in
+      if wanted == "*/*" || wanted == full { return true }
+      if wanted == "*" { return request.subresource.isEmpty }
+      if wanted.hasSuffix("/*") { return wanted.dropLast(2) == request.group.resource }
+      return wanted.hasPrefix("*/") && !request.subresource.isEmpty && wanted.dropFirst(2) == request.subresource
+    }
+  }
+
+  /// Asks one webhook; its response, or nil where it could not be asked and that is no matter.
+  private func call(_ hook: JSONValue, _ configuration: JSONValue, _ request: AdmissionRequest) async throws -> JSONValue? {
+    let name: String = hook["name"].string ?? ""
+    let identifier: String = UID.make()
+    if request.isDryRun, !["None", "NoneOnDryRun"].contains(hook["sideEffects"].string ?? "") {
+      throw StatusError.badRequest("admission webhook \(name.goQuoted) does not support dry run")
+    }
+    let answer: JSONValue
+    do {
+      answer = try await WebhookCaller(registry: registry).call(
+        hook["clientConfig"], try await review(request, identifier),
+        timeout: .seconds(hook["timeoutSeconds"].int ?? Self.usualTimeout), what: name)
+    } catch {
+      if hook["failurePolicy"].string == "Ignore" { return nil }
+      throw StatusError.internalError(
+        "failed calling webhook \(name.goQuoted): failed to call webhook: \(Self.reason(error, hook))")
+    }
+    let response: JSONValue = answer["response"]
+    for warning: String in response["warnings"].stringItems { request.warnings.add(warning) }
+    if response["allowed"].bool == true { return response }
+    let status: JSONValue = response["status"]
+    let message: String = status["message"].string ?? ""
+    let why: String
+    if !message.isEmpty {
+      why = "admission webhook \(name.goQuoted) denied the request: \(message)"
+    } else if let reason: String = status["reason"].string, !reason.isEmpty {
+      why = "admission webhook \(name.goQuoted) denied the request: \(reason)"
+    } else {
+      why = "admission webhook \(name.goQuoted) denied the request without explanation"
+    }
+    var code: Int = Int(status["code"].int ?? 400)
+    if code < 400 { code = 400 }
+    throw StatusError(code: code, reason: status["reason"].string ?? "", message: why, details: status["details"])
+  }
+
+  private static func reason(_ error: any Error, _ hook: JSONValue) -> String {
+    let client: JSONValue = hook["clientConfig"]
+    let seconds: Int64 = hook["timeoutSeconds"].int ?? usualTimeout
+    let url: String
+    if let given: String = client["url"].string {
+      url = given + (given.contains("?") ? "&" : "?") + "timeout=\(seconds)s"
+    } else {
+      let service: JSONValue = client["service"]
+      let path: String = service["path"].string ?? "/"
+      url = "https://\(service["name"].string ?? "").\(service["namespace"].string ?? "").svc:\(service["port"].int ?? 443)\(path)?timeout=\(seconds)s"
+    }
+    return "Post \(url.goQuoted): \(error)"
+  }
+
+  private func review(_ request: AdmissionRequest, _ identifier: String) async throws -> JSONValue {
+    func kind(_ kind: GroupVersionKind) -> JSONValue {
+      ["group": .string(kind.group), "version": .string(kind.version), "kind": .string(kind.kind)]
+    }
+    let definition: ResourceDefinition = request.resource.definition
+    let resource: JSONValue = [
+      "group": .string(definition.identifier.group), "version": .string(definition.identifier.version),
+      "resource": .string(definition.identifier.resource),
+    ]
+    let shown: GroupVersionKind = definition.subresource(request.subresource)?.kind ?? definition.kind
+    var question: JSONValue = [
+      "uid": .string(identifier), "kind": kind(shown), "resource": resource, "requestKind": kind(shown),
+      "requestResource": resource,
+    ]
+    if !request.subresource.isEmpty {
+      question["subResource"] = .string(request.subresource)
+      question["requestSubResource"] = .string(request.subresource)
+    }
+    if !request.name.isEmpty { question["name"] = .string(request.name) }
+    if !request.namespace.isEmpty { question["namespace"] = .string(request.namespace) }
+    question["operation"] = .string(request.operation.rawValue)
+    question["userInfo"] = request.user.json
+    if !request.object.isNull { question["object"] = try await request.resource.fromStorage(request.object) }
+    if !request.old.isNull { question["oldObject"] = try await request.resource.fromStorage(request.old) }
+    question["dryRun"] = .bool(request.isDryRun)
+    let options: String =
+      switch request.operation {
+      case .create: "CreateOptions"
+      case .update: "UpdateOptions"
+      case .delete: "DeleteOptions"
+      case .connect: ""
+      }
+    if !options.isEmpty { question["options"] = ["kind": .string(options), "apiVersion": "meta.k8s.io/v1"] }
+    return ["kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": question]
+  }
+
+  private static func apply(_ patch: String, to request: inout AdmissionRequest, _ hook: JSONValue) throws {
+    guard let data: Data = Data(base64Encoded: patch), let operations: JSONValue = try? JSONValue(parsing: [UInt8](data)) else {
+      throw StatusError.internalError("webhook \((hook["name"].string ?? "").goQuoted) sent a patch that cannot be read")
+    }
+    let patched: JSONValue = try request.object.jsonPatched(with: operations)
+    request.object = try request.resource.storageSchema.decodePatched(patched, validation: .ignore).object
+  }
+}
