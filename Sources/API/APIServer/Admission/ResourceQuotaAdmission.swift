@@ -1,5 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import APIResources
 import APISchema
 import APIStore
 import JSON

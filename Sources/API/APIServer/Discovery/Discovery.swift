@@ -149,7 +149,7 @@ final class Discovery: Sendable {
   private static func aggregatedVersion(_ accept: String?) -> String? {
     for clause: MediaType.Clause in MediaType.clauses(accept ?? "") {
       if clause.parameters["as"] == "APIGroupDiscoveryList", clause.parameters["g"] == "apidiscovery.k8s.io",
-        let version: String = clause.parameters["v"], ["v2", "v2beta1"].contains(version)
+        let version: String = clause.parameters["v"], version == "v2"
       {
         return version
       }
@@ -212,7 +212,11 @@ final class Discovery: Sendable {
   private static func aggregatedEntry(_ resource: ServedResource) -> JSONValue {
     let definition: ResourceDefinition = resource.definition
     func kind(_ kind: GroupVersionKind) -> JSONValue {
-      ["group": .string(kind.group), "version": .string(kind.version), "kind": .string(kind.kind)]
+      // What belongs to the group-version itself is named without it, but for custom resources.
+      if resource.custom == nil, kind.groupVersion == definition.kind.groupVersion {
+        return ["group": "", "version": "", "kind": .string(kind.kind)]
+      }
+      return ["group": .string(kind.group), "version": .string(kind.version), "kind": .string(kind.kind)]
     }
     let scope: JSONValue = definition.isNamespaced ? "Namespaced" : "Cluster"
     var entry: JSONValue = [

@@ -135,9 +135,9 @@ extension ResourceEndpoint {
       throw StatusError.badRequest("name in URL does not match name in apply configuration")
     }
     if name.isEmpty { configuration["metadata"]["name"] = .string(info.name) }
-    try checkNamespace(&configuration)
-    let decoded: DecodedObject = try schema.decodePatched(configuration, validation: options.validation)
-    call.warnings.add(decoded.warnings)
+    if resource.definition.isNamespaced, configuration.objectNamespace.isEmpty {
+      configuration["metadata"]["namespace"] = .string(info.namespace)
+    }
     return try fieldManager(schema).applied(
       live: current, configuration: configuration, manager: call.fieldManager, force: options.force,
       time: call.now.rfc3339)

@@ -74,7 +74,7 @@ struct ScaleHandler: SubresourceHandler {
     object["metadata"]["resourceVersion"] = revision.isEmpty ? .null : .string(revision)
     set(&object, paths.specReplicas[...], replicas.isNull ? 0 : replicas)
     object = FieldManager(kind: endpoint.resource.storageSchema, subresource: "scale", resetFields: []).updated(
-      live: live, object: object, manager: endpoint.call.fieldManager, time: endpoint.call.now.rfc3339)
+      live: live, object: object, manager: endpoint.call.fieldManager, time: "")
     return try await endpoint.core.admission.admit(
       AdmissionRequest(.update, endpoint, object: object, old: live, isDryRun: options.isDryRun))
   }
