@@ -25,7 +25,13 @@ struct IPAddressStrategy: ResourceStrategy {
     let parent: JSONValue = object["spec"]["parentRef"]
     guard parent.isThere else { return errors + [.required(path)] }
     if parent["resource"].plain.isEmpty { errors.append(.required(path.child("resource"))) }
-    if parent["name"].plain.isEmpty { errors.append(.required(path.child("name"))) }
+    if parent["name"].plain.isEmpty {
+      errors.append(.required(path.child("name")))
+    } else {
+      errors += Names.pathSegment(parent["name"].plain, isPrefix: false).map {
+        .invalid(path.child("name"), parent["name"], $0)
+      }
+    }
     return errors
   }
 

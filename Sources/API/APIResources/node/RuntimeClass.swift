@@ -5,11 +5,15 @@ import JSON
 
 /// RuntimeClasses.
 struct RuntimeClassStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(allowsUnconditionalUpdate: false) }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    var errors: [FieldError] = Checks.text(object["handler"], FieldPath("handler"), Names.label)
+    var errors: [FieldError] =
+      object["handler"].plain.isEmpty
+      ? [.required(FieldPath("handler"))] : Checks.text(object["handler"], FieldPath("handler"), Names.label)
     let overhead: JSONValue = object["overhead"]["podFixed"]
     if object["overhead"].isThere {
-      errors += ResourceRules.overhead(overhead, FieldPath("overhead", "podFixed"))
+      errors += ResourceRules.overhead(overhead, FieldPath("overhead", "limits"))
     }
     let scheduling: JSONValue = object["scheduling"]
     if scheduling.isThere {

@@ -33,7 +33,10 @@ struct CSIDriverStrategy: ResourceStrategy {
     StorageValidation.driverErrors(object)
       + ["attachRequired", "podInfoOnMount", "volumeLifecycleModes"].flatMap { key in
         key == "podInfoOnMount"
-          ? [] : Checks.immutable(object["spec"][key], old["spec"][key], FieldPath("spec").child(key))
+          ? []
+          : Checks.immutable(
+            object["spec"][key], old["spec"][key],
+            FieldPath("spec").child(key == "attachRequired" ? "attachedRequired" : key))
       }
   }
 

@@ -5,6 +5,8 @@ import JSON
 
 /// CSINodes.
 struct CSINodeStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(allowsUnconditionalUpdate: false) }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     StorageValidation.nodeErrors(object)
   }

@@ -5,7 +5,9 @@ import JSON
 
 /// VolumeAttachments.
 struct VolumeAttachmentStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(hasStatus: true, statusMetadata: .kept) }
+  var traits: StrategyTraits {
+    StrategyTraits(hasStatus: true, statusMetadata: .kept, allowsUnconditionalUpdate: false)
+  }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     StorageValidation.attachmentErrors(object)

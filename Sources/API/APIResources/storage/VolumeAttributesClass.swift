@@ -11,7 +11,8 @@ struct VolumeAttributesClassStrategy: ResourceStrategy {
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     Checks.immutable(object["driverName"], old["driverName"], FieldPath("driverName"))
-      + Checks.immutable(object["parameters"], old["parameters"], FieldPath("parameters"))
+      + (object["parameters"] == old["parameters"]
+        ? [] : [.forbidden(FieldPath("parameters"), "updates to parameters are forbidden.")])
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

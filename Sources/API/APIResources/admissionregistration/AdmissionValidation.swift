@@ -1,0 +1,199 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// The rules of webhook configurations.
+enum WebhookValidation {
+  static func errors(_ object: JSONValue, isMutating: Bool) -> [FieldError] {
+    var errors: [FieldError] = []
+    var names: Set<String> = []
+    for (place, hook) in object["webhooks"].items.enumerated() {
+      let at: FieldPath = FieldPath("webhooks").index(place)
+      errors += nameErrors(hook["name"].plain, at.child("name"))
+      if !names.insert(hook["name"].plain).inserted { errors.append(.duplicate(at.child("name"), hook["name"])) }
+      for (index, rule) in hook["rules"].items.enumerated() {
+        errors += ruleErrors(rule, at.child("rules").index(index))
+      }
+      errors += policyErrors(hook, at, isMutating: isMutating)
+      errors += clientErrors(hook["clientConfig"], at.child("clientConfig"))
+    }
+    return errors
+  }
+
+  private static func nameErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
+    if name.isEmpty { return [.required(path)] }
+    var errors: [FieldError] = Names.subdomain(name).map { .invalid(path, .string(name), $0) }
+    if name.split(separator: ".").count < 3 {
+      errors.append(.invalid(path, .string(name), "should be a domain with at least three segments separated by dots"))
+    }
+    return errors
+  }
+
+  static func ruleErrors(_ rule: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    for key: String in ["apiGroups", "apiVersions", "resources"] where rule[key].isVoid {
+      errors.append(.required(path.child(key)))
+    }
+    let operations: [String] = rule["operations"].strings
+    if operations.isEmpty { errors.append(.required(path.child("operations"))) }
+    let known: [String] = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
+    for (place, operation) in operations.enumerated() where !known.contains(operation) {
+      errors.append(.notSupported(path.child("operations").index(place), .string(operation), known))
+    }
+    if rule["scope"].isThere, !["*", "Cluster", "Namespaced"].contains(rule["scope"].plain) {
+      errors.append(.notSupported(path.child("scope"), rule["scope"], ["*", "Cluster", "Namespaced"]))
+    }
+    return errors
+  }
+
+  private static func policyErrors(_ hook: JSONValue, _ at: FieldPath, isMutating: Bool) -> [FieldError] {
+    var errors: [FieldError] = []
+    func check(_ key: String, _ known: [String]) {
+      if hook[key].isThere { errors += Checks.supported(hook[key], at.child(key), known) }
+    }
+    check("failurePolicy", ["Fail", "Ignore"])
+    check("matchPolicy", ["Equivalent", "Exact"])
+    if hook["sideEffects"].isNull {
+      errors.append(.required(at.child("sideEffects"), "must specify one of None, NoneOnDryRun"))
+    } else {
+      check("sideEffects", ["None", "NoneOnDryRun"])
+    }
+    if let seconds: Int64 = hook["timeoutSeconds"].int, !(1...30).contains(seconds) {
+      errors.append(
+        .invalid(
+          at.child("timeoutSeconds"), .int(seconds), "the timeout value must be between 1 and 30 seconds"))
+    }
+    if hook["admissionReviewVersions"].isVoid {
+      errors.append(
+        .required(at.child("admissionReviewVersions"), "must specify one of v1, v1beta1"))
+    }
+    if isMutating { check("reinvocationPolicy", ["Never", "IfNeeded"]) }
+    for key: String in ["namespaceSelector", "objectSelector"] {
+      errors += Checks.labelSelector(hook[key], at.child(key))
+    }
+    return errors
+  }
+
+  private static func clientErrors(_ client: JSONValue, _ path: FieldPath) -> [FieldError] {
+    if client["url"].isThere == client["service"].isThere {
+      return [.required(path, "exactly one of url or service is required")]
+    }
+    var errors: [FieldError] = []
+    if client["service"].isThere {
+      for key: String in ["name", "namespace"] where client["service"][key].plain.isEmpty {
+        errors.append(.required(path.child("service", key), "service \(key) is required"))
+      }
+    } else if !client["url"].plain.hasPrefix("https://") {
+      errors.append(
+        .invalid(
+          path.child("url"), client["url"],
+          "'https' is the only allowed URL scheme; desired format: https://host[/path]"))
+    }
+    return errors
+  }
+}
+
+/// The rules of admission policies and their bindings.
+enum AdmissionPolicyValidation {
+  static func policyErrors(_ object: JSONValue, isMutating: Bool) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    let spec: JSONValue = object["spec"]
+    var errors: [FieldError] = []
+    if spec["failurePolicy"].isThere {
+      errors += Checks.supported(spec["failurePolicy"], path.child("failurePolicy"), ["Fail", "Ignore"])
+    }
+    if spec["paramKind"].isThere {
+      for key: String in ["apiVersion", "kind"] where spec["paramKind"][key].plain.isEmpty {
+        errors.append(.required(path.child("paramKind", key)))
+      }
+    }
+    if spec["matchConstraints"].isNull {
+      errors.append(.required(path.child("matchConstraints")))
+    } else {
+      errors += matchErrors(spec["matchConstraints"], path.child("matchConstraints"))
+      if spec["matchConstraints"]["resourceRules"].isVoid {
+        errors.append(.required(path.child("matchConstraints", "resourceRules")))
+      }
+    }
+    if isMutating {
+      if spec["mutations"].isVoid { errors.append(.required(path.child("mutations"))) }
+      return errors
+    }
+    if spec["validations"].isVoid, spec["auditAnnotations"].isVoid {
+      errors.append(
+        .required(path.child("validations"), "validations or auditAnnotations must contain at least one item"))
+      errors.append(
+        .required(path.child("auditAnnotations"), "validations or auditAnnotations must contain at least one item"))
+    }
+    for (place, rule) in spec["validations"].items.enumerated() where rule["expression"].plain.isEmpty {
+      errors.append(
+        .required(path.child("validations").index(place).child("expression"), "expression is not specified"))
+    }
+    return errors
+  }
+
+  private static func matchErrors(_ match: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    for key: String in ["namespaceSelector", "objectSelector"] {
+      errors += Checks.labelSelector(match[key], path.child(key))
+    }
+    for key: String in ["resourceRules", "excludeResourceRules"] {
+      for (place, rule) in match[key].items.enumerated() {
+        errors += WebhookValidation.ruleErrors(rule, path.child(key).index(place))
+      }
+    }
+    return errors
+  }
+
+  static func bindingErrors(_ object: JSONValue, isMutating: Bool) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    let spec: JSONValue = object["spec"]
+    var errors: [FieldError] = []
+    if spec["policyName"].plain.isEmpty {
+      errors.append(.required(path.child("policyName")))
+    } else {
+      errors += Checks.text(spec["policyName"], path.child("policyName"), Names.subdomain)
+    }
+    errors += parameterErrors(spec["paramRef"], path.child("paramRef"))
+    errors += matchErrors(spec["matchResources"], path.child("matchResources"))
+    guard !isMutating else { return errors }
+    let at: FieldPath = path.child("validationActions")
+    let actions: [String] = spec["validationActions"].strings
+    if actions.isEmpty { errors.append(.required(at, "at least one validation action is required")) }
+    var seen: Set<String> = []
+    for (place, action) in actions.enumerated() {
+      if !["Audit", "Deny", "Warn"].contains(action) {
+        errors.append(.notSupported(at.index(place), .string(action), ["Audit", "Deny", "Warn"]))
+      }
+      if !seen.insert(action).inserted { errors.append(.duplicate(at.index(place), .string(action))) }
+    }
+    if seen.contains("Deny"), seen.contains("Warn") {
+      errors.append(
+        .invalid(
+          at, JSONValue(seen.sorted()),
+          "must not contain both Deny and Warn (repeating the same validation failure information in the API response "
+            + "and headers serves no purpose)"))
+    }
+    return errors
+  }
+
+  private static func parameterErrors(_ reference: JSONValue, _ path: FieldPath) -> [FieldError] {
+    guard reference.isThere else { return [] }
+    var errors: [FieldError] = []
+    let hasName: Bool = !reference["name"].plain.isEmpty
+    if hasName, reference["selector"].isThere {
+      errors.append(.forbidden(path.child("name"), "name and selector are mutually exclusive"))
+      errors.append(.forbidden(path.child("selector"), "name and selector are mutually exclusive"))
+    } else if !hasName, reference["selector"].isNull {
+      errors.append(.required(path, "one of name or selector must be specified"))
+    }
+    let action: JSONValue = reference["parameterNotFoundAction"]
+    if action.isNull {
+      errors.append(.required(path.child("parameterNotFoundAction")))
+    } else if !["Deny", "Allow"].contains(action.plain) {
+      errors.append(.notSupported(path.child("parameterNotFoundAction"), action, ["Deny", "Allow"]))
+    }
+    return errors
+  }
+}

@@ -1,0 +1,64 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// The rules of events: lenient for the core group's old form, strict for those that events.k8s.io makes.
+enum EventValidation {
+  static func errors(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    let isNew: Bool = context.resource.identifier.group == "events.k8s.io" || object["eventTime"].isThere
+    if !isNew { return legacyErrors(object) }
+    var errors: [FieldError] = MetadataValidation.errors(object["metadata"], .subdomainGeneric, isNamespaced: true)
+    errors = legacyErrors(object) + errors
+    if object["eventTime"].isNull { errors.append(.required(FieldPath("eventTime"))) }
+    if object["type"].plain != "Normal", object["type"].plain != "Warning" {
+      errors.append(
+        .invalid(FieldPath("type"), .string(object["type"].plain), "has invalid value: \(object["type"].plain)"))
+    }
+    return errors
+  }
+
+  private static func legacyErrors(_ object: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = []
+    let namespace: String = object["metadata"]["namespace"].plain
+    let about: JSONValue = object["involvedObject"]
+    let path: FieldPath = FieldPath("involvedObject", "namespace")
+    let target: String = about["namespace"].plain
+    if target.isEmpty {
+      if namespace != "default", namespace != "kube-system" {
+        errors.append(.invalid(path, .string(target), "does not match event.namespace"))
+      }
+    } else if target != namespace {
+      errors.append(.invalid(path, .string(target), "does not match event.namespace"))
+    }
+    guard object["eventTime"].isThere else { return errors }
+    let controller: FieldPath = FieldPath("reportingComponent")
+    if object["reportingComponent"].plain.isEmpty { errors.append(.required(controller)) }
+    errors += Checks.text(object["reportingComponent"], controller, Names.qualified)
+    if object["reportingInstance"].plain.isEmpty { errors.append(.required(FieldPath("reportingInstance"))) }
+    if object["reportingInstance"].plain.utf8.count > 128 {
+      errors.append(.invalid(FieldPath("reportingInstance"), "", "can have at most 128 characters"))
+    }
+    for key: String in ["action", "reason"] {
+      if object[key].plain.isEmpty { errors.append(.required(FieldPath(key))) }
+      if object[key].plain.utf8.count > 128 {
+        errors.append(.invalid(FieldPath(key), "", "can have at most 128 characters"))
+      }
+    }
+    if object["message"].plain.utf8.count > 1024 {
+      errors.append(.invalid(FieldPath("message"), "", "can have at most 1024 characters"))
+    }
+    return errors
+  }
+
+  static func updateErrors(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    let metadata: [FieldError] = MetadataValidation.updateErrors(
+      object["metadata"], old: old["metadata"], isNamespaced: true)
+    var errors: [FieldError] = metadata + metadata + legacyErrors(object)
+    guard context.resource.identifier.group == "events.k8s.io" else { return errors }
+    for key: String in ["involvedObject", "reason", "message", "type", "eventTime", "reportingComponent", "action"] {
+      errors += Checks.immutable(object[key], old[key], FieldPath(key))
+    }
+    return errors
+  }
+}

@@ -1,0 +1,218 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+import KubeValues
+
+/// Ways to reach a volume.
+enum AccessModes {
+  static let known: [String] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
+
+  static func errors(_ modes: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = modes.strings.filter { !known.contains($0) }.map {
+      .notSupported(path, .string($0), known)
+    }
+    if modes.strings.contains("ReadWriteOncePod"), modes.items.count > 1 {
+      errors.append(.forbidden(path, "may not use ReadWriteOncePod with other access modes"))
+    }
+    return errors
+  }
+}
+
+/// The rules of PersistentVolumes.
+enum PersistentVolumeValidation {
+  private static let sources: [String] = [
+    "hostPath", "gcePersistentDisk", "awsElasticBlockStore", "nfs", "iscsi", "glusterfs", "rbd", "cinder", "cephfs",
+    "flocker", "fc", "azureFile", "vsphereVolume", "quobyte", "photonPersistentDisk", "portworxVolume", "azureDisk",
+    "scaleIO", "local", "storageos", "csi", "flexVolume",
+  ]
+
+  static func errors(_ object: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    let spec: JSONValue = object["spec"]
+    var errors: [FieldError] = []
+    if spec["accessModes"].isVoid { errors.append(.required(path.child("accessModes"))) }
+    errors += AccessModes.errors(spec["accessModes"], path.child("accessModes"))
+    let capacity: JSONValue = spec["capacity"]
+    if capacity.isVoid { errors.append(.required(path.child("capacity"))) }
+    if capacity["storage"].isNull || capacity.object?.count ?? 0 > 1 {
+      errors.append(.notSupported(path.child("capacity"), capacity, ["storage"]))
+    }
+    for name: String in capacity.sortedKeys {
+      if let quantity = Checks.quantity(capacity[name]), quantity.nanounits <= 0 {
+        errors.append(
+          .invalid(path.child("capacity").key(name), Checks.canonical(capacity[name]), "must be greater than zero"))
+      }
+    }
+    if let policy: String = spec["persistentVolumeReclaimPolicy"].string, !policy.isEmpty {
+      errors += Checks.supported(
+        .string(policy), path.child("persistentVolumeReclaimPolicy"), ["Delete", "Recycle", "Retain"])
+    }
+    errors += affinityErrors(spec, path.child("nodeAffinity"))
+    errors += sourceErrors(spec, path)
+    if spec["hostPath"]["path"].plain == "/", spec["persistentVolumeReclaimPolicy"].plain == "Recycle" {
+      errors.append(
+        .forbidden(path.child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
+    }
+    if !spec["storageClassName"].plain.isEmpty {
+      errors += Checks.text(spec["storageClassName"], path.child("storageClassName"), Names.subdomain)
+    }
+    if spec["volumeMode"].isThere {
+      errors += Checks.supported(spec["volumeMode"], path.child("volumeMode"), ["Block", "Filesystem"])
+    }
+    return errors + attributesErrors(spec, path)
+  }
+
+  private static func attributesErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    guard let name: String = spec["volumeAttributesClassName"].string else { return [] }
+    var errors: [FieldError] = []
+    let at: FieldPath = path.child("volumeAttributesClassName")
+    if name.isEmpty {
+      errors.append(.required(at, "an empty string is disallowed"))
+    } else {
+      errors += Checks.text(.string(name), at, Names.subdomain)
+    }
+    if spec["csi"].isNull {
+      errors.append(.required(path.child("csi"), "has to be specified when using volumeAttributesClassName"))
+    }
+    return errors
+  }
+
+  private static func affinityErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let affinity: JSONValue = spec["nodeAffinity"]
+    if affinity.isNull { return [] }
+    if affinity["required"].isNull {
+      return [.required(path.child("required"), "must specify required node constraints")]
+    }
+    return AffinityRules.nodeSelector(affinity["required"], path.child("required"))
+  }
+
+  private static func sourceErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    var count: Int = 0
+    for kind: String in sources where spec[kind].isThere {
+      let at: FieldPath = path.child(kind)
+      defer { count += 1 }
+      if count > 0 {
+        errors.append(.forbidden(at, "may not specify more than 1 volume type"))
+        continue
+      }
+      switch kind {
+      case "hostPath": errors += VolumeRules.hostPath(spec[kind], at)
+      case "nfs":
+        for key: String in ["server", "path"] where spec[kind][key].plain.isEmpty {
+          errors.append(.required(at.child(key)))
+        }
+      case "csi":
+        errors += VolumeRules.driverName(spec[kind]["driver"], at.child("driver"))
+        if spec[kind]["volumeHandle"].plain.isEmpty { errors.append(.required(at.child("volumeHandle"))) }
+      case "local":
+        if spec[kind]["path"].plain.isEmpty { errors.append(.required(at.child("path"))) }
+        errors += PathRules.noBacksteps(spec[kind]["path"], at.child("path"))
+        if spec["nodeAffinity"].isNull {
+          errors.append(.required(path.child("nodeAffinity"), "Local volume requires node affinity"))
+        }
+      default: break
+      }
+    }
+    if count == 0 { errors.append(.required(path, "must specify a volume type")) }
+    return errors
+  }
+
+  static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    var errors: [FieldError] = self.errors(object)
+    if sources.contains(where: { object["spec"][$0] != old["spec"][$0] }) {
+      errors.append(
+        .forbidden(
+          path.child("persistentvolumesource"), "spec.persistentvolumesource is immutable after creation"))
+    }
+    errors += Checks.immutable(object["spec"]["volumeMode"], old["spec"]["volumeMode"], FieldPath("volumeMode"))
+    if old["spec"]["nodeAffinity"].isThere, object["spec"]["nodeAffinity"] != old["spec"]["nodeAffinity"] {
+      errors.append(.invalid(FieldPath("nodeAffinity"), object["spec"]["nodeAffinity"], Checks.immutable))
+    }
+    return errors
+  }
+}
+
+/// The rules of PersistentVolumeClaims.
+enum PersistentVolumeClaimValidation {
+  private static let immutable: String =
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+
+  static func specErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    if spec["accessModes"].isVoid {
+      errors.append(.required(path.child("accessModes"), "at least 1 access mode is required"))
+    }
+    errors += Checks.labelSelector(spec["selector"], path.child("selector"))
+    errors += AccessModes.errors(spec["accessModes"], path.child("accessModes"))
+    let storage: JSONValue = spec["resources"]["requests"]["storage"]
+    let at: FieldPath = path.child("resources").key("storage")
+    if storage.isNull {
+      errors.append(.required(at))
+    } else if let quantity = Checks.quantity(storage), quantity.nanounits <= 0 {
+      errors.append(.invalid(at, Checks.canonical(storage), "must be greater than zero"))
+    }
+    for key: String in ["storageClassName", "volumeAttributesClassName"] where !spec[key].plain.isEmpty {
+      errors += Checks.text(spec[key], path.child(key), Names.subdomain)
+    }
+    if spec["volumeMode"].isThere {
+      errors += Checks.supported(spec["volumeMode"], path.child("volumeMode"), ["Block", "Filesystem"])
+    }
+    for key: String in ["dataSource", "dataSourceRef"] where spec[key].isThere {
+      errors += sourceErrors(spec[key], path.child(key))
+    }
+    if spec["dataSource"].isThere, spec["dataSourceRef"].isThere, spec["dataSourceRef"]["namespace"].plain.isEmpty {
+      let isSame: Bool = ["apiGroup", "kind", "name"].allSatisfy {
+        spec["dataSource"][$0].plain == spec["dataSourceRef"][$0].plain
+      }
+      if !isSame { errors.append(.invalid(path, spec["dataSource"], "must match dataSourceRef")) }
+    }
+    return errors
+  }
+
+  private static func sourceErrors(_ source: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    if source["name"].plain.isEmpty { errors.append(.required(path.child("name"))) }
+    if source["kind"].plain.isEmpty { errors.append(.required(path.child("kind"))) }
+    if source["apiGroup"].plain.isEmpty, source["kind"].plain != "PersistentVolumeClaim" {
+      errors.append(
+        .invalid(
+          path, source["kind"], "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
+    }
+    return errors
+  }
+
+  static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    var errors: [FieldError] = specErrors(object["spec"], path)
+    let before: JSONValue = old["spec"]
+    var allowed: JSONValue = object["spec"]
+    let isBound: Bool = old["status"]["phase"].plain == "Bound"
+    // The volume may be named once; a claim without a class may get one.
+    if before["volumeName"].plain.isEmpty { allowed["volumeName"] = before["volumeName"] }
+    if before["storageClassName"].isNull { allowed["storageClassName"] = before["storageClassName"] }
+    if isBound {
+      allowed["resources"]["requests"] = before["resources"]["requests"]
+      allowed["volumeAttributesClassName"] = before["volumeAttributesClassName"]
+    }
+    if allowed != before { errors.append(.forbidden(path, immutable)) }
+    if isBound, let wanted = Checks.quantity(object["spec"]["resources"]["requests"]["storage"]),
+      let known = Checks.quantity(before["resources"]["requests"]["storage"]), wanted.nanounits < known.nanounits
+    {
+      let capacity = Checks.quantity(old["status"]["capacity"]["storage"])
+      if wanted.nanounits <= capacity?.nanounits ?? 0 {
+        errors.append(
+          .forbidden(path.child("resources", "requests", "storage"), "field can not be less than status.capacity"))
+      }
+    }
+    return errors + Checks.immutable(object["spec"]["volumeMode"], before["volumeMode"], FieldPath("volumeMode"))
+  }
+
+  static func statusErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("status", "capacity")
+    let capacity: JSONValue = object["status"]["capacity"]
+    return capacity.sortedKeys.flatMap { ResourceRules.quantityErrors($0, capacity[$0], path.key($0)) }
+  }
+}

@@ -1,0 +1,177 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+
+/// The rules of FlowSchemas and PriorityLevelConfigurations.
+enum FlowControlValidation {
+  private static let verbs: [String] = [
+    "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch",
+  ]
+
+  static func schemaErrors(_ object: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    let spec: JSONValue = object["spec"]
+    var errors: [FieldError] = []
+    let precedence: Int64 = spec["matchingPrecedence"].int ?? 0
+    if precedence <= 0 {
+      errors.append(.invalid(path.child("matchingPrecedence"), .int(precedence), "must be a positive value"))
+    }
+    if precedence > 10000 {
+      errors.append(.invalid(path.child("matchingPrecedence"), .int(precedence), "must not be greater than 10000"))
+    }
+    let method: JSONValue = spec["distinguisherMethod"]
+    if method.isThere, !["ByNamespace", "ByUser"].contains(method["type"].plain) {
+      errors.append(
+        .notSupported(
+          path.child("distinguisherMethod", "type"), ["Type": method["type"]], ["ByNamespace", "ByUser"]))
+    }
+    let level: String = spec["priorityLevelConfiguration"]["name"].plain
+    if level.isEmpty {
+      errors.append(
+        .required(path.child("priorityLevelConfiguration", "name"), "must reference a priority level"))
+    } else {
+      errors += Names.subdomain(level).map {
+        .invalid(path.child("priorityLevelConfiguration", "name"), .string(level), $0)
+      }
+    }
+    for (place, rule) in spec["rules"].items.enumerated() {
+      errors += ruleErrors(rule, path.child("rules").index(place))
+    }
+    return errors
+  }
+
+  private static func ruleErrors(_ rule: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    if rule["subjects"].isVoid {
+      errors.append(.required(path.child("subjects"), "subjects must contain at least one value"))
+    }
+    for (place, subject) in rule["subjects"].items.enumerated() {
+      errors += subjectErrors(subject, path.child("subjects").index(place))
+    }
+    if rule["resourceRules"].isVoid, rule["nonResourceRules"].isVoid {
+      errors.append(.required(path, "at least one of resourceRules and nonResourceRules has to be non-empty"))
+    }
+    for (place, item) in rule["resourceRules"].items.enumerated() {
+      let at: FieldPath = path.child("resourceRules").index(place)
+      errors += verbErrors(item, at)
+      for key: String in ["apiGroups", "resources"] where item[key].isVoid {
+        let what: String = key == "apiGroups" ? "api group" : "resource"
+        errors.append(.required(at.child(key), "resource rules must supply at least one \(what)"))
+      }
+      if item["namespaces"].isVoid, !(item["clusterScope"].bool ?? false) {
+        errors.append(
+          .required(
+            at.child("namespaces"),
+            "resource rules that are not cluster scoped must supply at least one namespace"))
+      }
+    }
+    for (place, item) in rule["nonResourceRules"].items.enumerated() {
+      let at: FieldPath = path.child("nonResourceRules").index(place)
+      errors += verbErrors(item, at)
+      if item["nonResourceURLs"].isVoid {
+        errors.append(.required(at.child("nonResourceURLs"), "nonResourceURLs must contain at least one value"))
+      }
+      for (index, url) in item["nonResourceURLs"].strings.enumerated() where url != "*" && !url.hasPrefix("/") {
+        errors.append(
+          .invalid(at.child("nonResourceURLs").index(index), .string(url), "must start with slash"))
+      }
+    }
+    return errors
+  }
+
+  private static func verbErrors(_ item: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let listed: [String] = item["verbs"].strings
+    if listed.isEmpty { return [.required(path.child("verbs"), "verbs must contain at least one value")] }
+    if listed.contains("*") || listed.allSatisfy({ verbs.contains($0) }) { return [] }
+    return [.notSupported(path.child("verbs"), item["verbs"], verbs)]
+  }
+
+  private static func subjectErrors(_ subject: JSONValue, _ path: FieldPath) -> [FieldError] {
+    switch subject["kind"].plain {
+    case "User", "Group":
+      let key: String = subject["kind"].plain.lowercased()
+      if subject[key].isNull {
+        return [.required(path.child(key), "\(key) is required when subject kind is '\(subject["kind"].plain)'")]
+      }
+      return subject[key]["name"].plain.isEmpty ? [.required(path.child(key, "name"))] : []
+    case "ServiceAccount":
+      return ["namespace", "name"].filter { subject["serviceAccount"][$0].plain.isEmpty }
+        .map { .required(path.child("serviceAccount", $0)) }
+    default:
+      return [
+        .notSupported(
+          path.child("kind"), .string(subject["kind"].plain), ["Group", "ServiceAccount", "User"])
+      ]
+    }
+  }
+
+  static func levelErrors(_ object: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    let spec: JSONValue = object["spec"]
+    let type: String = spec["type"].plain
+    var errors: [FieldError] = []
+    if (object["metadata"]["name"].plain == "exempt") != (type == "Exempt"), ["Exempt", "Limited"].contains(type) {
+      errors.append(
+        .invalid(path.child("type"), .string(type), "must be 'Exempt' if and only if `name` is 'exempt'"))
+    }
+    switch type {
+    case "Exempt":
+      if spec["limited"].isThere {
+        errors.append(.forbidden(path.child("limited"), "must be nil if the type is not Limited"))
+      }
+    case "Limited":
+      if spec["exempt"].isThere {
+        errors.append(.forbidden(path.child("exempt"), "must be nil if the type is Limited"))
+      }
+      if spec["limited"].isNull {
+        errors.append(.required(path.child("limited"), "must not be empty when type is Limited"))
+      } else {
+        errors += limitedErrors(spec["limited"], path.child("limited"))
+      }
+    default:
+      errors.append(.notSupported(path.child("type"), .string(type), ["Exempt", "Limited"]))
+    }
+    return errors
+  }
+
+  private static func limitedErrors(_ limited: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    if limited["nominalConcurrencyShares"].int ?? 0 < 0 {
+      errors.append(
+        .invalid(
+          path.child("nominalConcurrencyShares"), limited["nominalConcurrencyShares"],
+          "must be a non-negative integer"))
+    }
+    if let percent: Int64 = limited["lendablePercent"].int, !(0...100).contains(percent) {
+      errors.append(.invalid(path.child("lendablePercent"), .int(percent), "must be between 0 and 100, inclusive"))
+    }
+    let response: JSONValue = limited["limitResponse"]
+    let at: FieldPath = path.child("limitResponse")
+    switch response["type"].plain {
+    case "Reject":
+      if response["queuing"].isThere {
+        errors.append(.forbidden(at.child("queuing"), "must be nil if limited.limitResponse.type is not Limited"))
+      }
+    case "Queue":
+      let queuing: JSONValue = response["queuing"]
+      if queuing.isNull {
+        errors.append(
+          .required(at.child("queuing"), "must not be empty if limited.limitResponse.type is Limited"))
+        break
+      }
+      for key: String in ["queueLengthLimit", "queues", "handSize"] where queuing[key].int ?? 0 <= 0 {
+        errors.append(.invalid(at.child("queuing", key), queuing[key], "must be positive"))
+      }
+      let queues: Int64 = queuing["queues"].int ?? 0
+      if let hand: Int64 = queuing["handSize"].int, hand > queues, hand > 0 {
+        errors.append(
+          .invalid(at.child("queuing", "handSize"), .int(hand), "should not be greater than queues (\(queues))"))
+      }
+    default:
+      errors.append(
+        .notSupported(at.child("type"), .string(response["type"].plain), ["Queue", "Reject"]))
+    }
+    return errors
+  }
+}

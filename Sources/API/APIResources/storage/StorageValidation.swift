@@ -1,0 +1,177 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+import JSON
+import KubeValues
+
+/// The rules of the group storage.k8s.io.
+enum StorageValidation {
+  static func storageClassErrors(_ object: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = []
+    if object["provisioner"].plain.isEmpty {
+      errors.append(.required(FieldPath("provisioner")))
+    } else {
+      errors += Names.qualified(object["provisioner"].plain.lowercased()).map {
+        .invalid(FieldPath("provisioner"), object["provisioner"], $0)
+      }
+    }
+    for (key, _) in object["parameters"].object ?? JSONObject() where key.isEmpty {
+      errors.append(.invalid(FieldPath("parameters"), .string(key), "field can not be empty."))
+    }
+    errors += Checks.supported(object["reclaimPolicy"], FieldPath("reclaimPolicy"), ["Delete", "Retain"])
+    errors += Checks.supported(
+      object["volumeBindingMode"], FieldPath("volumeBindingMode"), ["Immediate", "WaitForFirstConsumer"])
+    return errors + topologyErrors(object["allowedTopologies"], FieldPath("allowedTopologies"))
+  }
+
+  private static func topologyErrors(_ topologies: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    for (place, term) in topologies.items.enumerated() {
+      let at: FieldPath = path.index(place).child("matchLabelExpressions")
+      var keys: Set<String> = []
+      for (index, expression) in term["matchLabelExpressions"].items.enumerated() {
+        let one: FieldPath = at.index(index)
+        if expression["values"].isVoid { errors.append(.required(one.child("values"))) }
+        var seen: Set<String> = []
+        for (number, value) in expression["values"].strings.enumerated() where !seen.insert(value).inserted {
+          errors.append(.duplicate(one.child("values").index(number), .string(value)))
+        }
+        errors += Checks.text(expression["key"], one.child("key"), Names.qualified)
+        if !keys.insert(expression["key"].plain).inserted {
+          errors.append(.duplicate(one.child("key"), expression["key"]))
+        }
+      }
+    }
+    return errors
+  }
+
+  static func storageClassUpdateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
+    ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"].flatMap { key in
+      Checks.immutable(object[key], old[key], FieldPath(key))
+    }
+  }
+
+  static func driverErrors(_ object: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    let spec: JSONValue = object["spec"]
+    var errors: [FieldError] = VolumeRules.driverName(object["metadata"]["name"], FieldPath("metadata", "name"))
+      .filter { _ in !object["metadata"]["name"].plain.isEmpty && object["metadata"]["name"].plain.utf8.count > 63 }
+    for key: String in ["attachRequired", "podInfoOnMount", "storageCapacity"] where spec[key].isNull {
+      errors.append(.required(path.child(key)))
+    }
+    if spec["fsGroupPolicy"].isThere {
+      errors += Checks.supported(
+        spec["fsGroupPolicy"], path.child("fsGroupPolicy"), ["File", "None", "ReadWriteOnceWithFSType"])
+    }
+    var audiences: Set<String> = []
+    for (place, request) in spec["tokenRequests"].items.enumerated() {
+      let at: FieldPath = path.child("tokenRequests").index(place)
+      if !audiences.insert(request["audience"].plain).inserted {
+        errors.append(.duplicate(at.child("audience"), .string(request["audience"].plain)))
+      }
+      if let seconds: Int64 = request["expirationSeconds"].int {
+        if seconds < 600 {
+          errors.append(
+            .invalid(at.child("expirationSeconds"), .int(seconds), "may not specify a duration less than 10 minutes"))
+        } else if seconds > 1 << 32 {
+          errors.append(
+            .invalid(
+              at.child("expirationSeconds"), .int(seconds), "may not specify a duration larger than 2^32 seconds"))
+        }
+      }
+    }
+    for mode: String in spec["volumeLifecycleModes"].strings where !["Persistent", "Ephemeral"].contains(mode) {
+      errors.append(
+        .notSupported(path.child("volumeLifecycleModes"), .string(mode), ["Persistent", "Ephemeral"]))
+    }
+    if let seconds: Int64 = spec["nodeAllocatableUpdatePeriodSeconds"].int, seconds < 10 {
+      errors.append(
+        .invalid(
+          path.child("nodeAllocatableUpdatePeriodSeconds"), .int(seconds), "must be greater than or equal to 10 seconds"
+        ))
+    }
+    return errors
+  }
+
+  static func nodeErrors(_ object: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = []
+    var names: Set<String> = []
+    for (place, driver) in object["spec"]["drivers"].items.enumerated() {
+      let at: FieldPath = FieldPath("spec", "drivers").index(place)
+      errors += VolumeRules.driverName(driver["name"], at.child("name"))
+      let node: String = driver["nodeID"].plain
+      if node.isEmpty {
+        errors.append(.required(at.child("nodeID")))
+      } else if node.utf8.count > 256 {
+        errors.append(.invalid(at.child("nodeID"), driver["nodeID"], "must be 256 characters or less"))
+      }
+      if let count: Int64 = driver["allocatable"]["count"].int, count < 0 {
+        errors.append(.invalid(at.child("allocatable", "count"), .int(count), "must be greater than or equal to 0"))
+      }
+      if !names.insert(driver["name"].plain).inserted {
+        errors.append(.duplicate(at.child("name"), driver["name"]))
+      }
+      var keys: Set<String> = []
+      for key: String in driver["topologyKeys"].strings {
+        if !keys.insert(key).inserted { errors.append(.duplicate(at, .string(key))) }
+        errors += Names.qualified(key).map { .invalid(at, .string(key), $0) }
+      }
+    }
+    return errors
+  }
+
+  static func nodeUpdateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = nodeErrors(object)
+    for (place, driver) in object["spec"]["drivers"].items.enumerated() {
+      guard let before: JSONValue = old["spec"]["drivers"].items.first(where: { $0["name"] == driver["name"] }) else {
+        continue
+      }
+      var plain: JSONValue = driver
+      plain["allocatable"] = before["allocatable"]
+      if plain != before {
+        errors.append(.invalid(FieldPath("spec", "drivers").index(place), driver, Checks.immutable))
+      }
+    }
+    return errors
+  }
+
+  static func capacityErrors(_ object: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = Checks.labelSelector(object["nodeTopology"], FieldPath("nodeTopology"))
+    errors += Checks.text(object["storageClassName"], FieldPath("storageClassName"), Names.subdomain)
+    for key: String in ["capacity", "maximumVolumeSize"] {
+      if let quantity = Checks.quantity(object[key]), quantity.nanounits < 0 {
+        errors.append(
+          .invalid(FieldPath(key), Checks.canonical(object[key]), "must be greater than or equal to 0"))
+      }
+    }
+    return errors
+  }
+
+  static func attachmentErrors(_ object: JSONValue) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    let spec: JSONValue = object["spec"]
+    var errors: [FieldError] = VolumeRules.driverName(spec["attacher"], path.child("attacher"))
+    let source: JSONValue = spec["source"]
+    let inline: JSONValue = source["inlineVolumeSpec"]
+    if inline.isNull, source["persistentVolumeName"].isNull {
+      errors.append(
+        .required(path.child("source"), "must specify exactly one of inlineVolumeSpec and persistentVolumeName"))
+    } else if inline.isThere, source["persistentVolumeName"].isThere {
+      errors.append(
+        .forbidden(path.child("source"), "must specify exactly one of inlineVolumeSpec and persistentVolumeName"))
+    } else if source["persistentVolumeName"].isThere {
+      errors += Checks.text(
+        source["persistentVolumeName"], path.child("source", "persistentVolumeName"), Names.subdomain)
+    }
+    errors += Checks.text(spec["nodeName"], path.child("nodeName"), Names.subdomain)
+    return errors
+  }
+
+  static func attributesClassErrors(_ object: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = VolumeRules.driverName(object["driverName"], FieldPath("driverName"))
+    if object["parameters"].isVoid {
+      errors.append(.required(FieldPath("parameters"), "must contain at least one key/value pair"))
+    }
+    return errors
+  }
+}
