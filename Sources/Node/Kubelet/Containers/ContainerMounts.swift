@@ -81,6 +81,7 @@ struct ContainerMounts: Sendable {
     guard !subPath.hasPrefix("/"), !components.contains("..") else {
       throw KubeletError(.configuration, "subPath \"\(subPath)\" must be relative and must not contain ..")
     }
+    let volume: String = normal(volume)
     var path: String = volume
     for component: Substring in components {
       path += "/\(component)"

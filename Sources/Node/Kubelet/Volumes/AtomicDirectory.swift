@@ -59,7 +59,7 @@ struct AtomicDirectory: Sendable {
   private func makeVisible(_ files: [String: File]) throws {
     let wanted: Set<String> = Set(files.keys.compactMap { $0.split(separator: "/").first.map(String.init) })
     for name: String in try Files.list(path) where !name.hasPrefix("..") && !wanted.contains(name) {
-      try Files.remove("\(path)/\(name)")
+      try Files.removeTree("\(path)/\(name)")
     }
     for name: String in wanted {
       let link: String = "\(path)/\(name)"
