@@ -75,13 +75,15 @@ struct KubeletParts: Sendable {
     self.http = http
     self.nursery = nursery
     addRuntimeJobs(runtime, logger)
+    var pressure: PressureWatch?
     if let client, let recorder, let serviceInformer {
       let builder: NodeStatusBuilder = NodeStatusBuilder(
         configuration: configuration, machine: machine, addresses: addresses, hostname: configuration.nodeName)
-      addAPIJobs(client, recorder, serviceInformer, builder, runtime, drivers, logger)
+      let keeper: NodeKeeper = addAPIJobs(client, recorder, serviceInformer, builder, runtime, drivers, logger)
+      pressure = PressureWatch(services: services, supervisor: supervisor, keeper: keeper)
     }
     addManifestJob(configuration, logger)
-    let housekeeping: Housekeeping = Housekeeping(services: services, supervisor: supervisor, tracked: tracked)
+    let housekeeping: Housekeeping = Housekeeping(services: services, supervisor: supervisor, tracked: tracked, pressure: pressure)
     jobs.append { try await housekeeping.run() }
     if configuration.enableServer {
       let server: KubeletServer = try KubeletServer(services: services, supervisor: supervisor, client: client)
@@ -116,7 +118,7 @@ struct KubeletParts: Sendable {
   private mutating func addAPIJobs(
     _ client: KubeClient, _ recorder: EventRecorder, _ serviceInformer: Informer<Service>, _ builder: NodeStatusBuilder,
     _ runtime: any RuntimeService, _ drivers: CSIDrivers, _ logger: Logger
-  ) {
+  ) -> NodeKeeper {
     let name: String = builder.configuration.nodeName
     let pods: Informer<Pod> = Informer(client: client, fieldSelector: "spec.nodeName=\(name)")
     let (changes, continuation) = AsyncStream<InformerEvent<Pod>>.makeStream()
@@ -154,6 +156,7 @@ struct KubeletParts: Sendable {
         await supervisor.wakeAll()
       }
     }
+    return keeper
   }
 
   func close() async {

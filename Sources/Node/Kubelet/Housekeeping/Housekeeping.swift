@@ -17,6 +17,8 @@ struct Housekeeping: Sendable {
   let services: PodServices
   let supervisor: PodSupervisor
   let tracked: ReferencedObjects?
+  /// Looks at what the machine lacks; nil without an API server to tell.
+  let pressure: PressureWatch?
 
   /// Runs until cancelled.
   func run() async throws {
@@ -29,6 +31,7 @@ struct Housekeeping: Sendable {
       await removeDirectories()
       await releaseObjects()
       await LogRotation(services: services).run()
+      if let pressure { await pressure.run() }
       if round % Self.imageRounds == 0 { await ImageCollection(services: services).run(&unused) }
       round += 1
       try await Task.sleep(for: Self.interval)
@@ -55,11 +58,22 @@ struct Housekeeping: Sendable {
           continue
         }
         await supervisor.adopt(
-          orphan: PodUID(uid), name: sandbox.metadata.name, namespace: sandbox.metadata.namespace)
+          orphan: PodUID(uid), name: sandbox.metadata.name, namespace: sandbox.metadata.namespace,
+          grace: try await promisedGrace(PodUID(uid)))
       }
     } catch {
       services.logger.debug("cannot look for orphans", metadata: ["error": "\(error)"])
     }
+  }
+
+  /// The grace period of a pod of which only the containers are left.
+  private func promisedGrace(_ uid: PodUID) async throws -> Int64 {
+    let promises: [Int64] = try await services.runtime.containers(of: uid).compactMap { container in
+      let text: String? =
+        container.annotations[RuntimeLabel.podDeletionGracePeriod] ?? container.annotations[RuntimeLabel.podGracePeriod]
+      return text.flatMap { Int64($0) }
+    }
+    return promises.max() ?? 1
   }
 
   private func removeDirectories() async {

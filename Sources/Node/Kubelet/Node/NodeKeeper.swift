@@ -21,6 +21,7 @@ final class NodeKeeper: Sendable {
     var runtime: NodeStatusBuilder.RuntimeState?
     var isReady: Bool = false
     var volumesInUse: [String] = []
+    var podCIDR: String = ""
   }
 
   private let client: KubeClient
@@ -173,9 +174,26 @@ final class NodeKeeper: Sendable {
           logger.warning("cannot write the node's status", metadata: ["error": "\(error)"])
         }
       }
+      try await passOnPodCIDR(&node)
       let isReady: Bool = state.withLock { $0.isReady }
       await wake.wait(until: .now + (isReady ? builder.configuration.nodeStatusUpdateFrequency : Self.unreadyInterval))
       try Task.checkCancellation()
+    }
+  }
+
+  /// Tells the runtime the node's pod network, once it is known: somebody allocates it after the registration.
+  private func passOnPodCIDR(_ node: inout Node) async throws {
+    guard state.withLock({ $0.podCIDR }).isEmpty else { return }
+    do {
+      if node.spec.podCidr.isEmpty { node = try await client.get(Node.self, name: node.metadata.name) }
+      let cidr: String = node.spec.podCidrs.isEmpty ? node.spec.podCidr : node.spec.podCidrs.joined(separator: ",")
+      guard !cidr.isEmpty else { return }
+      try await runtime.setPodCIDR(cidr)
+      state.withLock { $0.podCIDR = cidr }
+      logger.info("pod network", metadata: ["cidr": "\(cidr)"])
+    } catch {
+      try Task.checkCancellation()
+      logger.debug("cannot pass the pod network on", metadata: ["error": "\(error)"])
     }
   }
 

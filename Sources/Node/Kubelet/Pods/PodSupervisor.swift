@@ -189,14 +189,16 @@ actor PodSupervisor {
   }
 
   /// Ends what still runs of a pod that nobody wants: it was removed while the kubelet was away.
-  func adopt(orphan uid: PodUID, name: String, namespace: String) {
+  ///
+  /// - Parameter grace: what its containers were promised when they were made, in seconds.
+  func adopt(orphan uid: PodUID, name: String, namespace: String, grace: Int64) {
     guard isReady, workers[uid] == nil else { return }
     var pod: Pod = Pod()
     pod.metadata.uid = uid.text
     pod.metadata.name = name
     pod.metadata.namespace = namespace
     pod.metadata.annotations[PodAnnotation.source] = "orphan"
-    pod.spec.terminationGracePeriodSeconds = 30
+    pod.spec.terminationGracePeriodSeconds = grace
     services.logger.info("ending a pod that is no longer wanted", metadata: ["pod": "\(pod.display)"])
     add(pod)
     let worker: PodWorker? = workers[uid]

@@ -94,6 +94,7 @@ final class ProbeRunner: Sendable {
   func terminating(_ uid: PodUID) {
     state.withLock { all in
       guard var pod: PodState = all[uid] else { return }
+      pod.isTerminating = true
       for (key, handle) in pod.tasks where key.kind != .readiness {
         handle.cancel()
         pod.tasks[key] = nil
@@ -101,6 +102,9 @@ final class ProbeRunner: Sendable {
       all[uid] = pod
     }
   }
+
+  /// A pod that ends fails its probes; nobody needs to be told.
+  private func isTerminating(_ uid: PodUID) -> Bool { state.withLock { $0[uid]?.isTerminating ?? true } }
 
   /// The pod has ended.
   func stop(_ uid: PodUID) {
@@ -115,7 +119,7 @@ final class ProbeRunner: Sendable {
       while !Task.isCancelled {
         let outcome: Prober.Outcome = await prober.probe(loop)
         if Task.isCancelled { return }
-        if case .failure(let text) = outcome, !loop.isEarly {
+        if case .failure(let text) = outcome, !loop.isEarly, !isTerminating(loop.pod.uid) {
           events.record(
             loop.pod, type: "Warning", reason: "Unhealthy", message: "\(loop.kind.rawValue) probe failed: \(text)",
             fieldPath: loop.fieldPath)
