@@ -231,7 +231,7 @@ let network: [Target] = [
 let storage: [Target] = [
   // The host-path CSI driver. Knows CSI, not Kubernetes.
   room("CSIHostPath", "Storage/CSIHostPath",
-    ["CSI", "GRPCSockets", "JSON", "Kernel", "CArchive", grpcCore, protobuf, logging, lifecycle]),
+    ["CSI", "KubeletPlugins", "GRPCSockets", "JSON", "Kernel", "CArchive", grpcCore, protobuf, logging, lifecycle]),
 ]
 
 let command: [Target] = [

@@ -17,6 +17,7 @@ enum Apus {
       Subcommand(ProxyCommand.self),
       Subcommand(RuntimeCommand.self),
       Subcommand(DNSCommand.self),
+      Subcommand(CSIHostPathCommand.self),
       Subcommand(SchedulerCommand.self),
       Subcommand(APIServerCommand.self),
       Subcommand(ControllerManagerCommand.self),

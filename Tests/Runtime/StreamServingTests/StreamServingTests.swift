@@ -208,6 +208,7 @@ struct StreamServingTests {
         python3 -u -m http.server --bind 127.0.0.1 --directory /etc 0 >/tmp/http-$$ 2>&1 & web=$!
         while ! grep -q port /tmp/http-$$; do sleep 0.05; done
         to=$(sed 's/.*port \\([0-9]*\\).*/\\1/' /tmp/http-$$ | head -n 1)
+        : >/tmp/forward-$$
         \(program) --server http://127.0.0.1:\(port) --kubeconfig /dev/null port-forward pod :$to :1 >/tmp/forward-$$ 2>&1 & forward=$!
         while [ "$(grep -c 127.0.0.1 /tmp/forward-$$)" -lt 2 ]; do sleep 0.05; done
         from=$(sed -n "s/.*127.0.0.1:\\([0-9]*\\) -> $to/\\1/p" /tmp/forward-$$)
