@@ -1,6 +1,5 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
-import AsyncHTTPClient
 import JSON
 import KubeMeta
 import NIOHTTP1
@@ -55,8 +54,8 @@ extension KubeClient {
   ) async throws(KubeClientError) -> ObjectList<Object> {
     let accept: String = Object.self is MetaPartialObjectMetadata.Type ? Self.metadataListAccept : Self.accept
     let request: APIRequest = APIRequest(path: resource.path(namespace: namespace), query: options.query, accept: accept)
-    let (contentType, answer): (String, [UInt8]) = try await transport.send(request)
-    if contentType.hasPrefix("application/json") { return try MetadataDecoding.list(Object.self, answer) }
+    let answer: [UInt8] = try await transport.send(request).body
+    if answer.first == UInt8(ascii: "{") { return try MetadataDecoding.list(Object.self, answer) }
     let list: (metadata: MetaListMeta, items: [Object]) = try ProtobufEnvelope.decodeList(
       Object.self, try ProtobufEnvelope.unwrap(answer[...]).raw)
     return ObjectList(
@@ -82,8 +81,7 @@ extension KubeClient {
     var request: APIRequest = APIRequest(path: resource.path(namespace: namespace), query: options.query, accept: accept)
     request.query += [("watch", "true"), ("allowWatchBookmarks", "true")]
     request.timeout = .seconds(options.timeoutSeconds + 30)
-    let (contentType, body): (String, HTTPClientResponse.Body) = try await transport.stream(request)
-    return WatchStream(body: body, isJSON: contentType.hasPrefix("application/json"))
+    return WatchStream(body: try await transport.stream(request))
   }
 
   // MARK: Writing

@@ -195,11 +195,9 @@ final class HTTPTransport: Sendable {
   }
 
   /// Sends a request whose answer is a stream; an error of the server is thrown.
-  func stream(_ request: APIRequest) async throws(KubeClientError) -> (contentType: String, body: HTTPClientResponse.Body) {
+  func stream(_ request: APIRequest) async throws(KubeClientError) -> HTTPClientResponse.Body {
     let response: HTTPClientResponse = try await execute(request)
-    guard response.status.code >= 400 else {
-      return (response.headers.first(name: "content-type") ?? "", response.body)
-    }
+    guard response.status.code >= 400 else { return response.body }
     throw Self.serverError(request, response, try await collect(request, response))
   }
 

@@ -23,10 +23,8 @@ public struct WatchStream<Object: KubeMessage>: AsyncSequence, Sendable {
   public typealias Element = WatchEvent<Object>
 
   let body: HTTPClientResponse.Body
-  /// Whether the events are lines of JSON, as a server has them that cannot give the objects as protobuf.
-  let isJSON: Bool
 
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: body.makeAsyncIterator(), isJSON: isJSON) }
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: body.makeAsyncIterator()) }
 
   /// Reads one watch.
   public struct AsyncIterator: AsyncIteratorProtocol {
@@ -34,8 +32,12 @@ public struct WatchStream<Object: KubeMessage>: AsyncSequence, Sendable {
     private static var frameSizeMax: Int { 64 << 20 }
 
     var chunks: HTTPClientResponse.Body.AsyncIterator
-    let isJSON: Bool
-    var buffer: ByteBuffer = ByteBuffer()
+    /// Whether the events are lines of JSON, as a server has them that cannot give the objects as protobuf. The
+    /// first byte tells: a frame whose length began with it would be larger than any object.
+    private var isJSON: Bool { buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) == UInt8(ascii: "{") }
+    private var buffer: ByteBuffer = ByteBuffer()
+
+    init(chunks: HTTPClientResponse.Body.AsyncIterator) { self.chunks = chunks }
 
     public mutating func next() async throws -> WatchEvent<Object>? {
       while true {
