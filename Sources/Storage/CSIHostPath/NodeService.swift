@@ -52,6 +52,9 @@ struct NodeService: CSINode.SimpleServiceProtocol {
         throw CSIHostPathError.invalid("volume \(volume.id) is a \(volume.access.rawValue) volume, not a \(access.rawValue) volume")
       }
       guard try !Mounts.all().contains(where: { $0.target == request.targetPath }) else { return }
+      if request.volumeCapability.accessMode.mode == .singleNodeSingleWriter, try store.isInUse(volume) {
+        throw CSIHostPathError(.failedPrecondition, "volume \(volume.id) has its single writer already, at another path")
+      }
       try publish(volume, request)
     }
     return CSINodePublishVolumeResponse()
