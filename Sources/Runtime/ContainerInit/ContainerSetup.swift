@@ -126,8 +126,8 @@ struct ContainerSetup {
     try step("change the root") { () throws(SystemError) in
       try systemCall("chdir", spec.rootPath) { chdir(spec.rootPath) }
       try Mounts.pivotRootToCurrentDirectory()
-      // The old root now lies on the new one. It must not take the host's mounts down with it when it goes.
-      try Mounts.mount("", on: ".", flags: [.recursive, .slave])
+      // The old root now lies on the new one. Nothing of it is shared with the host any more, so that unmounting it
+      // is nobody else's business.
       try systemCall("umount", ".") { umount2(".", Int32(MNT_DETACH)) }
       try systemCall("chdir", "/") { chdir("/") }
       if spec.rootPropagation == "rshared" || spec.rootPropagation == "shared" {

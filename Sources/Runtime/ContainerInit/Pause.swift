@@ -33,6 +33,9 @@ struct Pause {
     try setSysctls()
     try Signals.blockOrFail([SIGCHLD, SIGTERM, SIGINT])
     try loseEverything()
+    // So that lists of processes that show short names show this one.
+    let setName: Int32 = 15
+    _ = "pause".withCString { apus_prctl(setName, UInt(bitPattern: $0), 0, 0, 0) }
     channel.send(.executing)
     // The standard streams go too: a pause process has nothing to say.
     closeDescriptors(from: 0)

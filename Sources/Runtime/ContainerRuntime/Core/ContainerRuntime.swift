@@ -71,6 +71,9 @@ public struct ContainerRuntime: Service {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await streams.run() }
         group.addTask { try await core.superviseShims() }
+        // Compiled before the first container asks for it; one that cannot be compiled is told when it is needed.
+        async let _ = try? core.seccomp.path(
+          for: DefaultSeccompProfile.make(capabilities: ContainerCapabilities.standard))
         group.addTask {
           try await withGRPCServer(
             unixSocket: configuration.address,

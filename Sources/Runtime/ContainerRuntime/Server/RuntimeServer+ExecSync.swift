@@ -24,16 +24,16 @@ extension RuntimeCore {
   /// Runs a command in a container to its end.
   func execSync(_ command: [String], in record: ContainerRecord, timeout: Int64) async throws -> CRIExecSyncResponse {
     let output: (reader: Int32, writer: Int32) = try FileDescriptor.pipe().release()
-    let (outputReader, outputWriter) = (SharedDescriptor(owning: output.reader), SharedDescriptor(owning: output.writer))
+    let outputReader: SharedDescriptor = SharedDescriptor(owning: output.reader)
+    let outputWriter: DescriptorBox = DescriptorBox(SharedDescriptor(owning: output.writer))
     let error: (reader: Int32, writer: Int32) = try FileDescriptor.pipe().release()
-    let (errorReader, errorWriter) = (SharedDescriptor(owning: error.reader), SharedDescriptor(owning: error.writer))
+    let errorReader: SharedDescriptor = SharedDescriptor(owning: error.reader)
+    let errorWriter: DescriptorBox = DescriptorBox(SharedDescriptor(owning: error.writer))
     let execID: String = Self.makeID()
     let shim: ShimConnection = try shim(record.sandboxID)
     try await startExec(
       command, in: record, execID: execID, hasTerminal: false, shim: shim,
       streams: [nil, outputWriter, errorWriter])
-    _ = consume outputWriter
-    _ = consume errorWriter
     let outputs: PipeOutputs = try PipeOutputs(
       [outputReader, errorReader], limit: Self.execOutputBytesMax, reactor: reactor)
     let code: Int32? = try await withThrowingTaskGroup(of: Int32?.self) { group in
@@ -70,7 +70,7 @@ extension RuntimeCore {
   @discardableResult
   func startExec(
     _ command: [String], in record: ContainerRecord, execID: String, hasTerminal: Bool, shim: ShimConnection,
-    streams: [SharedDescriptor?]
+    streams: [DescriptorBox?]
   ) async throws -> SharedDescriptor? {
     var process: JSONValue = record.process
     process["args"] = JSONValue(command)
@@ -82,10 +82,11 @@ extension RuntimeCore {
       id: record.id, execID: execID, process: process, seccompProgram: record.seccompProgram, hasTerminal: hasTerminal,
       processFiles: hierarchy.group(record.cgroupPath).processFiles)
     let null: SharedDescriptor = SharedDescriptor(try FileDescriptor.open("/dev/null", .readWrite))
-    let descriptors: [SharedDescriptor] = hasTerminal ? [] : streams.map { $0 ?? null }
+    let descriptors: [SharedDescriptor] = hasTerminal ? [] : streams.map { $0?.take() ?? null }
     do {
       let answer: ShimConnection.Answer = try await shim.request(
         ShimMethod.exec, request.json, descriptors: descriptors.map(\.raw))
+      withExtendedLifetime(descriptors) {}
       return answer.descriptors.first
     } catch let error as RuntimeError {
       throw RuntimeError(

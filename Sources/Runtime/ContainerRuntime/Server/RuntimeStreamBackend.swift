@@ -15,15 +15,15 @@ struct RuntimeStreamBackend: StreamBackend {
     let record: ContainerRecord = try core.runningContainer(request.containerID)
     let shim: ShimConnection = try core.shim(record.sandboxID)
     let execID: String = RuntimeCore.makeID()
-    let streams: SessionStreams = try SessionStreams(request.hasTerminal, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr)
+    let streams: SessionStreams = try SessionStreams(
+      request.hasTerminal, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr)
     let master: SharedDescriptor? = try await core.startExec(
       request.command, in: record, execID: execID, hasTerminal: request.hasTerminal, shim: shim,
       streams: streams.theirs)
-    let ends: SessionStreams.Ends = streams.ours(terminal: master)
     return try await withTaskCancellationHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in
         let relay: StreamRelay = StreamRelay(reactor: core.reactor)
-        relay.add(session, ends, to: &group)
+        relay.add(session, streams, terminal: master, to: &group)
         if let master {
           group.addTask {
             for await size: TerminalSize in session.resizes {
@@ -45,18 +45,12 @@ struct RuntimeStreamBackend: StreamBackend {
   func attach(_ request: AttachStreamRequest, _ session: StreamSession) async throws {
     let record: ContainerRecord = try core.runningContainer(request.containerID)
     let shim: ShimConnection = try core.shim(record.sandboxID)
-    let streams: SessionStreams = try SessionStreams(false, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr)
-    let descriptors: [SharedDescriptor] = streams.theirs.compactMap { $0 }
-    try await shim.request(
-      ShimMethod.attach,
-      [
-        "id": .string(record.id), "stdin": .bool(streams.theirs[0] != nil), "stdout": .bool(streams.theirs[1] != nil),
-        "stderr": .bool(streams.theirs[2] != nil),
-      ], descriptors: descriptors.map(\.raw))
-    let ends: SessionStreams.Ends = streams.ours(terminal: nil)
+    let streams: SessionStreams = try SessionStreams(
+      false, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr)
+    try await join(record, shim, streams)
     try await withThrowingTaskGroup(of: Void.self) { group in
       let relay: StreamRelay = StreamRelay(reactor: core.reactor)
-      relay.add(session, ends, to: &group)
+      relay.add(session, streams, terminal: nil, to: &group)
       group.addTask {
         for await size: TerminalSize in session.resizes {
           // A container without a terminal has no size.
@@ -65,7 +59,6 @@ struct RuntimeStreamBackend: StreamBackend {
             ["id": .string(record.id), "columns": JSONValue(size.width), "rows": JSONValue(size.height)])
         }
       }
-      group.addTask { _ = try await core.waitForExit(record.id, timeout: .seconds(1 << 30)) }
       if request.stdout || request.stderr {
         await relay.outputsEnd()
       } else {
@@ -73,6 +66,18 @@ struct RuntimeStreamBackend: StreamBackend {
       }
       group.cancelAll()
     }
+  }
+
+  /// Hands the process's ends of the pipes to the shim.
+  private func join(_ record: ContainerRecord, _ shim: ShimConnection, _ streams: SessionStreams) async throws {
+    let descriptors: [SharedDescriptor?] = streams.theirs.map { $0?.take() }
+    try await shim.request(
+      ShimMethod.attach,
+      [
+        "id": .string(record.id), "stdin": .bool(descriptors[0] != nil), "stdout": .bool(descriptors[1] != nil),
+        "stderr": .bool(descriptors[2] != nil),
+      ], descriptors: descriptors.compactMap { $0?.raw })
+    withExtendedLifetime(descriptors) {}
   }
 
   func connect(_ request: PortForwardStreamRequest, port: UInt16) async throws -> CInt {

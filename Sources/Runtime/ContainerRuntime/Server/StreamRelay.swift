@@ -5,44 +5,42 @@ import NIOCore
 import StreamServing
 import Synchronization
 
-/// The pipes of one session: the ends for the process, and ours.
-struct SessionStreams {
-  /// Our ends: where to write input, and where to read output.
-  struct Ends: Sendable {
-    var stdin: SharedDescriptor?
-    var stdout: SharedDescriptor?
-    var stderr: SharedDescriptor?
-  }
+/// A descriptor that is given away once, so that nobody else keeps it open.
+final class DescriptorBox: Sendable {
+  private let content: Mutex<SharedDescriptor?>
 
-  /// Standard input, output and error of the process; nil where not asked for.
-  private(set) var theirs: [SharedDescriptor?] = [nil, nil, nil]
-  private var own: Ends = Ends()
+  init(_ descriptor: SharedDescriptor?) { content = Mutex(descriptor) }
+
+  /// The descriptor; nil when it was taken before.
+  func take() -> SharedDescriptor? {
+    content.withLock { content in
+      defer { content = nil }
+      return content
+    }
+  }
+}
+
+/// The pipes of one session: the ends for the process, and ours. A pipe ends with the last owner of its other end: what
+/// is handed on must not be kept here.
+struct SessionStreams: Sendable {
+  /// For each of standard input, output and error, where asked for: the process's end.
+  let theirs: [DescriptorBox?]
+  /// Our ends: where to write input, and where to read output.
+  let ours: [DescriptorBox?]
 
   /// With a terminal there are no pipes: its master is everything.
   init(_ hasTerminal: Bool, stdin: Bool, stdout: Bool, stderr: Bool) throws(SystemError) {
-    guard !hasTerminal else { return }
-    if stdin {
+    var theirs: [DescriptorBox?] = [nil, nil, nil]
+    var ours: [DescriptorBox?] = [nil, nil, nil]
+    for (number, isWanted) in [stdin, stdout, stderr].enumerated() where isWanted && !hasTerminal {
       let pipe: (reader: Int32, writer: Int32) = try FileDescriptor.pipe().release()
-      theirs[0] = SharedDescriptor(owning: pipe.reader)
-      own.stdin = SharedDescriptor(owning: pipe.writer)
+      let reader: DescriptorBox = DescriptorBox(SharedDescriptor(owning: pipe.reader))
+      let writer: DescriptorBox = DescriptorBox(SharedDescriptor(owning: pipe.writer))
+      theirs[number] = number == 0 ? reader : writer
+      ours[number] = number == 0 ? writer : reader
     }
-    if stdout {
-      let pipe: (reader: Int32, writer: Int32) = try FileDescriptor.pipe().release()
-      theirs[1] = SharedDescriptor(owning: pipe.writer)
-      own.stdout = SharedDescriptor(owning: pipe.reader)
-    }
-    if stderr {
-      let pipe: (reader: Int32, writer: Int32) = try FileDescriptor.pipe().release()
-      theirs[2] = SharedDescriptor(owning: pipe.writer)
-      own.stderr = SharedDescriptor(owning: pipe.reader)
-    }
-  }
-
-  /// Our ends; the process's are closed, so that its own are the last.
-  consuming func ours(terminal: SharedDescriptor?) -> Ends {
-    theirs = []
-    if let terminal { return Ends(stdin: terminal, stdout: terminal, stderr: nil) }
-    return own
+    self.theirs = theirs
+    self.ours = ours
   }
 }
 
@@ -56,19 +54,26 @@ final class StreamRelay: Sendable {
 
   init(reactor: Reactor) { self.reactor = reactor }
 
-  /// Begins to copy in tasks of the group.
-  func add(_ session: StreamSession, _ ends: SessionStreams.Ends, to group: inout ThrowingTaskGroup<Void, any Error>) {
-    for (descriptor, output) in [(ends.stdout, session.stdout), (ends.stderr, session.stderr)] {
-      guard let descriptor else { continue }
+  /// Begins to copy in tasks of the group; with a terminal, between it and the client.
+  func add(
+    _ session: StreamSession, _ streams: SessionStreams, terminal: SharedDescriptor?,
+    to group: inout ThrowingTaskGroup<Void, any Error>
+  ) {
+    for (number, output) in [(1, session.stdout), (2, session.stderr)] {
+      guard let descriptor = number == 1 && terminal != nil ? terminal : streams.ours[number]?.take() else { continue }
       outputs.withLock { $0.open += 1 }
+      let box: DescriptorBox = DescriptorBox(descriptor)
       group.addTask { [self] in
         defer { outputEnded() }
-        try await copyOut(descriptor, output)
+        if let descriptor: SharedDescriptor = box.take() { try await copyOut(descriptor, output) }
       }
     }
-    if let descriptor: SharedDescriptor = ends.stdin, let input: StreamInput = session.stdin {
-      let isTerminal: Bool = ends.stdout === descriptor
-      group.addTask { [self] in try await copyIn(input, descriptor, isTerminal: isTerminal) }
+    guard let descriptor = terminal ?? streams.ours[0]?.take() else { return }
+    let box: DescriptorBox = DescriptorBox(descriptor)
+    let isTerminal: Bool = terminal != nil
+    group.addTask { [self] in
+      guard let descriptor: SharedDescriptor = box.take(), let input: StreamInput = session.stdin else { return }
+      try await copyIn(input, descriptor, isTerminal: isTerminal)
     }
   }
 

@@ -39,6 +39,9 @@ struct ContainerUser: Sendable, Hashable {
     }
     let entry: [Substring]? = users.first { UInt32($0[2]) == uid }
     if security.hasRunAsGroup {
+      guard security.hasRunAsUser || !security.runAsUsername.isEmpty else {
+        throw RuntimeError(.invalid, "user group is specified without user, cannot run container")
+      }
       gid = try Self.number(security.runAsGroup.value, "group")
     } else if let number = UInt32(groupName) {
       gid = number

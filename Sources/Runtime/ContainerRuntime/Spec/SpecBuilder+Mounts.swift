@@ -63,6 +63,10 @@ extension SpecBuilder {
           RuntimeSpec.Mount(destination: destination, type: "bind", source: source, options: ["rbind", "rprivate", "ro"]))
         continue
       }
+      if mount.recursiveReadOnly, !mount.readonly || mount.propagation != .propagationPrivate {
+        throw RuntimeError(
+          .invalid, "the recursive read-only mount \"\(destination)\" must be read-only, with private propagation")
+      }
       if !Files.exists(mount.hostPath) { try Files.makeDirectories(mount.hostPath) }
       var options: [String] = ["rbind"]
       switch mount.propagation {
