@@ -19,7 +19,10 @@ enum CSIHostPathCommand: DaemonCommand {
     flags.string("max-volume-size", default: "1099511627776", "the largest volume, in bytes")
     flags.string("registration-dir", "the kubelet's plugins_registry; empty where somebody else registers the driver")
     flags.ignored(
-      ["enable-topology", "enable-attach", "ephemeral", "max-volume-expansion-size-node", "vendor-version", "proxy-endpoint"],
+      [
+        "enable-topology", "enable-attach", "ephemeral", "max-volume-expansion-size-node", "vendor-version",
+        "proxy-endpoint",
+      ],
       "not used by this implementation")
     return flags
   }
@@ -30,7 +33,8 @@ enum CSIHostPathCommand: DaemonCommand {
       driverName: try values.required("drivername"), endpoint: try values.required("endpoint"),
       nodeID: try values.required("nodeid"), stateDirectory: try values.required("statedir"))
     configuration.capacityBytes = values.string("capacity-bytes").flatMap { Int64($0) } ?? configuration.capacityBytes
-    configuration.volumeBytesMax = values.string("max-volume-size").flatMap { Int64($0) } ?? configuration.volumeBytesMax
+    configuration.volumeBytesMax =
+      values.string("max-volume-size").flatMap { Int64($0) } ?? configuration.volumeBytesMax
     if let directory: String = values.string("registration-dir"), !directory.isEmpty {
       configuration.registrationDirectory = directory
     }

@@ -21,7 +21,8 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
       throw OCISpecError(code: .invalidDigest, message: "invalid digest \(quoted(text)): unsupported algorithm")
     }
     guard parts[1].utf8.count == length, parts[1].utf8.allSatisfy(isLowerHex) else {
-      throw OCISpecError(code: .invalidDigest, message: "invalid digest \(quoted(text)): want \(length) hexadecimal digits")
+      throw OCISpecError(
+        code: .invalidDigest, message: "invalid digest \(quoted(text)): want \(length) hexadecimal digits")
     }
     self.algorithm = String(parts[0])
     self.hex = String(parts[1])

@@ -33,7 +33,8 @@ public struct ImageConfiguration: Hashable, Sendable {
   public init(_ json: JSONValue) throws(OCISpecError) {
     let config: JSONValue = json["config"]
     self.platform = ImagePlatform(
-      os: json["os"].string ?? "linux", architecture: json["architecture"].string ?? "", variant: json["variant"].string)
+      os: json["os"].string ?? "linux", architecture: json["architecture"].string ?? "", variant: json["variant"].string
+    )
     var diffIDs: [Digest] = []
     for item: JSONValue in json["rootfs"]["diff_ids"].items {
       guard let text: String = item.string else {

@@ -163,7 +163,8 @@ public struct ImageManifest: Hashable, Sendable {
   public init(_ json: JSONValue) throws(OCISpecError) {
     guard json["schemaVersion"].int != 1 else {
       throw OCISpecError(
-        code: .unsupported, message: "Docker image manifest version 1 is not supported: push the image again with a newer tool")
+        code: .unsupported,
+        message: "Docker image manifest version 1 is not supported: push the image again with a newer tool")
     }
     self.config = try ImageDescriptor(json["config"])
     guard let items: [JSONValue] = json["layers"].array else {

@@ -80,7 +80,9 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
   private static func isTag(_ tag: Substring) -> Bool {
     guard let first: UInt8 = tag.utf8.first, tag.utf8.count <= tagBytesMax else { return false }
     guard isWord(first) || first == UInt8(ascii: "_") else { return false }
-    return tag.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
+    return tag.utf8.allSatisfy {
+      isWord($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
+    }
   }
 
   private static func isWord(_ byte: UInt8) -> Bool {

@@ -72,9 +72,13 @@ public struct SPDYReader: ~Copyable {
     return nil
   }
 
-  private func control(_ type: UInt16, _ flags: UInt8, _ payload: ArraySlice<UInt8>) throws(StreamFramingError) -> SPDYFrame? {
+  private func control(
+    _ type: UInt16, _ flags: UInt8, _ payload: ArraySlice<UInt8>
+  ) throws(StreamFramingError) -> SPDYFrame? {
     func number(_ index: Int) throws(StreamFramingError) -> UInt32 {
-      guard payload.count >= index * 4 + 4 else { throw StreamFramingError(.protocolError, "spdy: frame of type \(type) is too short") }
+      guard payload.count >= index * 4 + 4 else {
+        throw StreamFramingError(.protocolError, "spdy: frame of type \(type) is too short")
+      }
       return payload.dropFirst(index * 4).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
     }
     let isLast: Bool = flags & 1 != 0
@@ -84,12 +88,14 @@ public struct SPDYReader: ~Copyable {
       guard payload.count >= 10 else { throw StreamFramingError(.protocolError, "spdy: SYN_STREAM is too short") }
       let headers: SPDYHeaders = try block(payload.dropFirst(10))
       return .synStream(stream: stream, headers: headers, isLast: isLast, isUnidirectional: flags & 2 != 0)
-    case 2: return .synReply(stream: try number(0) & 0x7fff_ffff, headers: try block(payload.dropFirst(4)), isLast: isLast)
+    case 2:
+      return .synReply(stream: try number(0) & 0x7fff_ffff, headers: try block(payload.dropFirst(4)), isLast: isLast)
     case 3: return .rstStream(stream: try number(0) & 0x7fff_ffff, status: try number(1))
     case 4: return .settings
     case 6: return .ping(id: try number(0))
     case 7: return .goAway(lastStream: try number(0) & 0x7fff_ffff, status: payload.count >= 8 ? try number(1) : 0)
-    case 8: return .headers(stream: try number(0) & 0x7fff_ffff, headers: try block(payload.dropFirst(4)), isLast: isLast)
+    case 8:
+      return .headers(stream: try number(0) & 0x7fff_ffff, headers: try block(payload.dropFirst(4)), isLast: isLast)
     case 9: return .windowUpdate(stream: try number(0) & 0x7fff_ffff, delta: try number(1) & 0x7fff_ffff)
     // Unknown control frames are ignored (2.2.1).
     default: return nil
@@ -100,13 +106,17 @@ public struct SPDYReader: ~Copyable {
     let bytes: [UInt8] = try inflater.inflate(compressed, upTo: Self.headerBytesMax)
     var offset: Int = 0
     func number() throws(StreamFramingError) -> Int {
-      guard offset + 4 <= bytes.count else { throw StreamFramingError(.protocolError, "spdy: header block is too short") }
+      guard offset + 4 <= bytes.count else {
+        throw StreamFramingError(.protocolError, "spdy: header block is too short")
+      }
       defer { offset += 4 }
       return bytes[offset..<(offset + 4)].reduce(0) { $0 << 8 | Int($1) }
     }
     func text() throws(StreamFramingError) -> String {
       let length: Int = try number()
-      guard offset + length <= bytes.count else { throw StreamFramingError(.protocolError, "spdy: header block is too short") }
+      guard offset + length <= bytes.count else {
+        throw StreamFramingError(.protocolError, "spdy: header block is too short")
+      }
       defer { offset += length }
       return String(decoding: bytes[offset..<(offset + length)], as: UTF8.self)
     }

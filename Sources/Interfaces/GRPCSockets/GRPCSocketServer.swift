@@ -52,7 +52,12 @@ public func withGRPCServer(
     try socket.publish()
     logger?.debug("serving gRPC", metadata: ["socket": "\(socket.path)"])
     try await onListening()
-    try await group.waitForAll()
+    do {
+      try await group.waitForAll()
+    } catch {
+      // The transport reports a cancelled task as its own failure; here it is the regular end.
+      guard Task.isCancelled else { throw error }
+    }
   }
 }
 

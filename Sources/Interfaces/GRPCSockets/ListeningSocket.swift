@@ -51,7 +51,8 @@ struct ListeningSocket: Sendable {
     var status: stat = stat()
     guard lstat(path, &status) == 0 else { return }
     guard status.st_mode & S_IFMT == S_IFSOCK else {
-      throw GRPCSocketsError(code: .invalidPath, message: "\(path) exists and is no socket: remove it or choose another path")
+      throw GRPCSocketsError(
+        code: .invalidPath, message: "\(path) exists and is no socket: remove it or choose another path")
     }
     let fd: CInt = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
     guard fd >= 0 else { return }

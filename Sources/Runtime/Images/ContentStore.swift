@@ -78,7 +78,8 @@ struct ContentStore: Sendable {
     let digest: Digest = try hash.finish()
     guard expected == nil || expected == digest else {
       _ = unlink(temporary)
-      throw ImagesError(code: .invalidData, message: "\(source) has the digest \(digest), not \(expected?.description ?? "")")
+      throw ImagesError(
+        code: .invalidData, message: "\(source) has the digest \(digest), not \(expected?.description ?? "")")
     }
     try commit(output, temporary: temporary, as: digest)
     return ImageDescriptorParts(digest: digest, sizeBytes: size)

@@ -85,7 +85,9 @@ enum Files {
       defer { close(fd) }
       // Closures of the standard library do not carry typed errors, so the result does.
       let written: Result<Void, ImagesError> = bytes.withUnsafeBytes { buffer in
-        do throws(ImagesError) { return .success(try write(fd, buffer, path: temporary)) } catch { return .failure(error) }
+        do throws(ImagesError) { return .success(try write(fd, buffer, path: temporary)) } catch {
+          return .failure(error)
+        }
       }
       try written.get()
       guard fsync(fd) == 0 else { throw .system("fsync", temporary) }
@@ -96,7 +98,8 @@ enum Files {
 
   /// Makes the names in a path's directory durable; a file system that cannot is not worse off than before.
   static func syncDirectory(of path: String) {
-    let parent: String = String(path.prefix(path.lastIndex(of: "/").map { path.distance(from: path.startIndex, to: $0) } ?? 0))
+    let parent: String = String(
+      path.prefix(path.lastIndex(of: "/").map { path.distance(from: path.startIndex, to: $0) } ?? 0))
     let fd: CInt = Glibc.open(parent.isEmpty ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard fd >= 0 else { return }
     _ = fsync(fd)

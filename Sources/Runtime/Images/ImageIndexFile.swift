@@ -28,7 +28,8 @@ struct ImageIndexFile: Sendable {
     entries = index.manifests.map { descriptor in
       var plain: ImageDescriptor = descriptor
       plain.annotations = [:]
-      return Entry(name: descriptor.annotations[Self.imageName] ?? descriptor.annotations[Self.refName], descriptor: plain)
+      return Entry(
+        name: descriptor.annotations[Self.imageName] ?? descriptor.annotations[Self.refName], descriptor: plain)
     }
   }
 

@@ -53,13 +53,15 @@ extension ImageStore {
   /// Docker's own format: manifest.json names a configuration and uncompressed layers.
   private func load(dockerArchive directory: String, name: String?) async throws -> [StoredImage] {
     guard Files.exists("\(directory)/manifest.json") else {
-      throw ImagesError(code: .invalidData, message: "the archive has neither index.json nor manifest.json: it holds no image")
+      throw ImagesError(
+        code: .invalidData, message: "the archive has neither index.json nor manifest.json: it holds no image")
     }
     let folder: ArchiveFolder = ArchiveFolder(directory: directory)
     let list: JSONValue = try JSONValue(parsing: try Files.read("\(directory)/manifest.json"))
     var loaded: [StoredImage] = []
     for item: JSONValue in list.items {
-      let config: [UInt8] = try Files.read(try folder.path(item["Config"].string ?? ""), upTo: ContentStore.documentBytesMax)
+      let config: [UInt8] = try Files.read(
+        try folder.path(item["Config"].string ?? ""), upTo: ContentStore.documentBytesMax)
       let configDigest: Digest = try content.add(config)
       var leased: [Digest] = [configDigest]
       lease(leased)
@@ -81,7 +83,8 @@ extension ImageStore {
         layers: descriptors)
       let bytes: [UInt8] = manifest.json.bytes
       let digest: Digest = try content.add(bytes)
-      let top: ImageDescriptor = ImageDescriptor(mediaType: ImageMediaType.manifest, digest: digest, sizeBytes: Int64(bytes.count))
+      let top: ImageDescriptor = ImageDescriptor(
+        mediaType: ImageMediaType.manifest, digest: digest, sizeBytes: Int64(bytes.count))
       let image: ResolvedImage = try Self.resolve(top, content: content, platform: configuration.platform)
       let tags: [String] = item["RepoTags"].items.compactMap { fullName($0.string, nil) }
       loaded.append(try await adopt(image, top, names: tags.isEmpty ? [fullName(nil, name)].compactMap(\.self) : tags))
@@ -90,7 +93,8 @@ extension ImageStore {
   }
 
   /// Unpacks an image whose content is here, and names it.
-  private func adopt(_ image: ResolvedImage, _ descriptor: ImageDescriptor, names: [String]) async throws -> StoredImage {
+  private func adopt(_ image: ResolvedImage, _ descriptor: ImageDescriptor, names: [String]) async throws -> StoredImage
+  {
     try await unpackAll(image)
     try index.update { entries in
       entries.removeAll { entry in names.contains { $0 == entry.name } }

@@ -75,7 +75,9 @@ extension ImageStore {
   }
 
   private func currentDescriptor(_ image: ResolvedImage, _ name: ImageReference) throws -> ImageDescriptor {
-    guard let entry: ImageIndexFile.Entry = index.entries.first(where: { resolved[$0.descriptor.digest]?.id == image.id }) else {
+    guard
+      let entry: ImageIndexFile.Entry = index.entries.first(where: { resolved[$0.descriptor.digest]?.id == image.id })
+    else {
       throw ImagesError(code: .notFound, message: "image \(name) has gone")
     }
     return entry.descriptor
@@ -120,7 +122,8 @@ extension ImageStore {
     let platform: ImagePlatform = image.configuration.platform
     guard platform.architecture.isEmpty || platform.runs(on: configuration.platform) else {
       throw ImagesError(
-        code: .notFound, message: "no match for platform in manifest: the image is for \(platform), not for \(configuration.platform)")
+        code: .notFound,
+        message: "no match for platform in manifest: the image is for \(platform), not for \(configuration.platform)")
     }
   }
 
@@ -166,7 +169,9 @@ extension ImageStore {
     }
   }
 
-  private func fetchLayer(_ descriptor: ImageDescriptor, _ position: Int, _ client: RegistryClient, _ meter: PullMeter) async throws -> Int {
+  private func fetchLayer(
+    _ descriptor: ImageDescriptor, _ position: Int, _ client: RegistryClient, _ meter: PullMeter
+  ) async throws -> Int {
     try await fetchBlob(descriptor, client, meter)
     return position
   }

@@ -99,7 +99,9 @@ extension ImageStore {
     if isReadOnly, mount.lower.count == 1 {
       // Overlayfs wants two layers where nothing can be written.
       let flags: UInt = UInt(MS_BIND) | UInt(MS_REC)
-      guard Glibc.mount(mount.lower[0], mount.target, nil, flags, nil) == 0 else { throw .system("mount", mount.target) }
+      guard Glibc.mount(mount.lower[0], mount.target, nil, flags, nil) == 0 else {
+        throw .system("mount", mount.target)
+      }
       let remount: UInt = UInt(MS_BIND) | UInt(MS_REMOUNT) | UInt(MS_RDONLY)
       guard Glibc.mount(nil, mount.target, nil, remount, nil) == 0 else { throw .system("mount", mount.target) }
       return
@@ -107,9 +109,12 @@ extension ImageStore {
     let data: String = mount.mountData
     // mount(2) takes one page of data, of which the last byte is its end.
     guard data.utf8.count < 4096 else {
-      throw ImagesError(code: .unsupported, message: "\(mount.lower.count) layers are more than one mount can take: squash the image")
+      throw ImagesError(
+        code: .unsupported, message: "\(mount.lower.count) layers are more than one mount can take: squash the image")
     }
     let flags: UInt = isReadOnly ? UInt(MS_RDONLY) : 0
-    guard Glibc.mount("overlay", mount.target, "overlay", flags, data) == 0 else { throw .system("mount overlay", mount.target) }
+    guard Glibc.mount("overlay", mount.target, "overlay", flags, data) == 0 else {
+      throw .system("mount overlay", mount.target)
+    }
   }
 }

@@ -76,7 +76,8 @@ public actor ImageStore {
     }
     for entry: ImageIndexFile.Entry in index.entries where resolved[entry.descriptor.digest] == nil {
       do {
-        resolved[entry.descriptor.digest] = try Self.resolve(entry.descriptor, content: content, platform: configuration.platform)
+        resolved[entry.descriptor.digest] = try Self.resolve(
+          entry.descriptor, content: content, platform: configuration.platform)
       } catch {
         logger.warning(
           "an image is not whole and will be pulled again",
@@ -109,12 +110,15 @@ public actor ImageStore {
   }
 
   /// Follows a descriptor to the image for a platform, by documents that are in the store.
-  static func resolve(_ descriptor: ImageDescriptor, content: ContentStore, platform: ImagePlatform) throws -> ResolvedImage {
+  static func resolve(
+    _ descriptor: ImageDescriptor, content: ContentStore, platform: ImagePlatform
+  ) throws -> ResolvedImage {
     var contents: [Digest] = [descriptor.digest]
     var current: ImageDescriptor = descriptor
     var json: JSONValue = try content.document(current.digest)
     // An index may hold another, but not without end.
-    for _ in 0..<4 where ImageMediaType.isIndex(json["mediaType"].string ?? current.mediaType) || json["manifests"].array != nil {
+    for _ in 0..<4
+    where ImageMediaType.isIndex(json["mediaType"].string ?? current.mediaType) || json["manifests"].array != nil {
       current = try choose(try ImageIndex(json), platform)
       contents.append(current.digest)
       json = try content.document(current.digest)
@@ -124,7 +128,8 @@ public actor ImageStore {
     guard configuration.diffIDs.count == manifest.layers.count else {
       throw ImagesError(
         code: .invalidData,
-        message: "image \(current.digest) has \(manifest.layers.count) layers and \(configuration.diffIDs.count) diff_ids")
+        message:
+          "image \(current.digest) has \(manifest.layers.count) layers and \(configuration.diffIDs.count) diff_ids")
     }
     contents.append(manifest.config.digest)
     contents += manifest.layers.map(\.digest)
@@ -135,7 +140,8 @@ public actor ImageStore {
   static func choose(_ index: ImageIndex, _ platform: ImagePlatform) throws -> ImageDescriptor {
     guard let chosen: ImageDescriptor = index.manifest(for: platform) else {
       let offered: String = index.manifests.compactMap { $0.platform?.description }.joined(separator: ", ")
-      throw ImagesError(code: .notFound, message: "no match for platform in manifest: want \(platform), offered are \(offered)")
+      throw ImagesError(
+        code: .notFound, message: "no match for platform in manifest: want \(platform), offered are \(offered)")
     }
     return chosen
   }
@@ -155,13 +161,17 @@ public actor ImageStore {
   }
 
   func find(_ name: String) -> ResolvedImage? {
-    if let image: ResolvedImage = resolved.values.first(where: { $0.id == name || $0.id == "sha256:\(name)" }) { return image }
+    if let image: ResolvedImage = resolved.values.first(where: { $0.id == name || $0.id == "sha256:\(name)" }) {
+      return image
+    }
     // What is no reference may still be the beginning of an id.
     if let reference: ImageReference = try? ImageReference(name) {
       if let entry: ImageIndexFile.Entry = index.entries.first(where: { $0.name == reference.description }) {
         return resolved[entry.descriptor.digest]
       }
-      if let digest: Digest = reference.digest, let image: ResolvedImage = image(reference.name, digest) { return image }
+      if let digest: Digest = reference.digest, let image: ResolvedImage = image(reference.name, digest) {
+        return image
+      }
     }
     return imageByPrefix(name)
   }

@@ -17,7 +17,9 @@ struct LayerStore: Sendable {
   func prepare() throws(ImagesError) {
     try Files.makeDirectory("\(root)/layers", mode: 0o755)
     // What a killed process was unpacking.
-    for name: String in Files.list("\(root)/layers") where name.hasPrefix(".") { try Files.removeTree("\(root)/layers/\(name)") }
+    for name: String in Files.list("\(root)/layers") where name.hasPrefix(".") {
+      try Files.removeTree("\(root)/layers/\(name)")
+    }
     let empty: String = path(Self.emptyName)
     if !Files.exists(empty) { try Files.makeDirectory(empty, mode: 0o755) }
   }
@@ -53,7 +55,9 @@ struct LayerStore: Sendable {
     guard !Files.exists(path(name)) else { return }
     let temporary: String = path(".\(name).\(getpid())")
     try Files.removeTree(temporary)
-    guard mkdir(temporary, 0o755) == 0, chmod(temporary, 0o755) == 0 else { throw ImagesError.system("mkdir", temporary) }
+    guard mkdir(temporary, 0o755) == 0, chmod(temporary, 0o755) == 0 else {
+      throw ImagesError.system("mkdir", temporary)
+    }
     do {
       let found: Digest
       do {
@@ -62,7 +66,8 @@ struct LayerStore: Sendable {
         found = try unpacker.unpack(blob)
       }
       guard found == diffID else {
-        throw ImagesError(code: .invalidData, message: "wrong diff id calculated on extraction: got \(found), want \(diffID)")
+        throw ImagesError(
+          code: .invalidData, message: "wrong diff id calculated on extraction: got \(found), want \(diffID)")
       }
       let usage: (bytes: UInt64, inodes: UInt64) = Files.usage(temporary)
       let facts: JSONValue = [
@@ -94,7 +99,8 @@ struct LayerStore: Sendable {
   /// What a layer occupies, as measured when it was unpacked.
   func usage(_ name: String) -> (bytes: UInt64, inodes: UInt64) {
     // Missing or damaged facts are measured again.
-    if let bytes: [UInt8] = try? Files.read("\(path(name)).json"), let facts: JSONValue = try? JSONValue(parsing: bytes),
+    if let bytes: [UInt8] = try? Files.read("\(path(name)).json"),
+      let facts: JSONValue = try? JSONValue(parsing: bytes),
       let size: Int64 = facts["bytes"].int, let inodes: Int64 = facts["inodes"].int
     {
       return (UInt64(clamping: size), UInt64(clamping: inodes))

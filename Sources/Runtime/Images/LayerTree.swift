@@ -64,7 +64,8 @@ final class LayerTree {
     knownParents = [:]
     let again: [String] = try makeDirectories(wanted)
     guard let fd: CInt = Self.walk(rootFD, again).directory else {
-      throw ImagesError(code: .invalidData, message: "layer: the parent of \(parts.joined(separator: "/")) is no directory")
+      throw ImagesError(
+        code: .invalidData, message: "layer: the parent of \(parts.joined(separator: "/")) is no directory")
     }
     return fd
   }
@@ -87,7 +88,8 @@ final class LayerTree {
       case .symbolicLink(let target):
         links += 1
         guard links <= Self.linksMax else {
-          throw ImagesError(code: .invalidData, message: "layer: too many symbolic links in \(wanted.joined(separator: "/"))")
+          throw ImagesError(
+            code: .invalidData, message: "layer: too many symbolic links in \(wanted.joined(separator: "/"))")
         }
         if target.hasPrefix("/") { real = [] }
         pending += target.split(separator: "/").map(String.init).reversed()

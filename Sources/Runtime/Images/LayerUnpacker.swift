@@ -144,7 +144,8 @@ final class LayerUnpacker {
     if !isHere {
       // The target is in a lower layer: it comes up, as overlayfs does it for link(2).
       guard let source: CInt = tree.openLowerFile(target) else {
-        throw ImagesError(code: .invalidData, message: "layer: \(path) is a hard link to nothing (\(target.joined(separator: "/")))")
+        throw ImagesError(
+          code: .invalidData, message: "layer: \(path) is a hard link to nothing (\(target.joined(separator: "/")))")
       }
       defer { close(source) }
       try copyUp(source, targetParent, targetName)
@@ -198,13 +199,17 @@ final class LayerUnpacker {
 
   /// For what cannot be opened: symbolic links and devices.
   private func setAttributes(_ entry: ArchiveEntry, _ parent: CInt, _ name: String, path: String) throws {
-    guard fchownat(parent, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) == 0 else { throw ImagesError.system("chown", path) }
+    guard fchownat(parent, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) == 0 else {
+      throw ImagesError.system("chown", path)
+    }
     if entry.fileType != S_IFLNK {
       guard fchmodat(parent, name, entry.permissions, 0) == 0 else { throw ImagesError.system("chmod", path) }
     }
     for (attribute, value) in entry.extendedAttributes where Self.isAllowed(attribute) {
       // The last component is not followed, and the first is a descriptor.
-      guard lsetxattr("/proc/self/fd/\(parent)/\(name)", attribute, value, value.count, 0) == 0 || errno == ENOTSUP || errno == EPERM
+      guard
+        lsetxattr("/proc/self/fd/\(parent)/\(name)", attribute, value, value.count, 0) == 0 || errno == ENOTSUP
+          || errno == EPERM
       else { throw ImagesError.system("setxattr \(attribute)", path) }
     }
     let times: [timespec] = [entry.modificationTime, entry.modificationTime]

@@ -93,7 +93,9 @@ actor RegistryAuthenticator {
     var output: String = ""
     for byte: UInt8 in text.utf8 {
       let scalar: Unicode.Scalar = Unicode.Scalar(byte)
-      let isSafe: Bool = byte < 128 && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-._~".unicodeScalars.contains(scalar))
+      let isSafe: Bool =
+        byte < 128
+        && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-._~".unicodeScalars.contains(scalar))
       if isSafe {
         output.unicodeScalars.append(scalar)
       } else {
@@ -121,7 +123,11 @@ struct Challenge: Hashable, Sendable {
         rest = rest.dropFirst()
         var value: String = ""
         while let character: Character = rest.popFirst(), character != "\"" {
-          if character == "\\", let escaped: Character = rest.popFirst() { value.append(escaped) } else { value.append(character) }
+          if character == "\\", let escaped: Character = rest.popFirst() {
+            value.append(escaped)
+          } else {
+            value.append(character)
+          }
         }
         parameters[name] = value
       } else {

@@ -35,7 +35,9 @@ struct RegistryClient: Sendable {
     let authenticator: RegistryAuthenticator = RegistryAuthenticator(client: client, credentials: credentials)
     let result: Result<Value, any Error>
     do {
-      result = .success(try await body(RegistryClient(client: client, hosts: hosts, reference: reference, authenticator: authenticator)))
+      result = .success(
+        try await body(RegistryClient(client: client, hosts: hosts, reference: reference, authenticator: authenticator))
+      )
     } catch {
       result = .failure(error)
     }
@@ -50,7 +52,8 @@ struct RegistryClient: Sendable {
   }
 
   private static let manifestTypes: String = [
-    ImageMediaType.index, ImageMediaType.manifest, ImageMediaType.dockerManifestList, ImageMediaType.dockerManifest, "*/*",
+    ImageMediaType.index, ImageMediaType.manifest, ImageMediaType.dockerManifestList, ImageMediaType.dockerManifest,
+    "*/*",
   ].joined(separator: ", ")
 
   /// What the reference's tag or digest stands for, without its content where the registry tells the digest.
@@ -66,7 +69,9 @@ struct RegistryClient: Sendable {
         return ImageDescriptor(mediaType: type, digest: digest, sizeBytes: size)
       }
       // Servers may leave the digest out, or not know HEAD: then the content tells.
-      if response.status != .ok && response.status != .methodNotAllowed { try check(response, host, "manifests/\(tag)") }
+      if response.status != .ok && response.status != .methodNotAllowed {
+        try check(response, host, "manifests/\(tag)")
+      }
       return try await fetchManifest(host, tag, expected: nil).descriptor
     }
   }
@@ -83,7 +88,8 @@ struct RegistryClient: Sendable {
     let bytes: [UInt8] = buffer.readBytes(length: buffer.readableBytes) ?? []
     let like: Digest = try expected ?? Digest("sha256:" + String(repeating: "0", count: 64))
     guard let digest: Digest = ContentStore.digest(of: bytes, like: like), expected == nil || digest == expected else {
-      throw ImagesError(code: .invalidData, message: "\(host.authority) sent a manifest that does not have the digest \(name)")
+      throw ImagesError(
+        code: .invalidData, message: "\(host.authority) sent a manifest that does not have the digest \(name)")
     }
     let json: JSONValue = try JSONValue(parsing: bytes)
     let type: String = json["mediaType"].string ?? mediaType(response) ?? ImageMediaType.manifest
@@ -92,7 +98,8 @@ struct RegistryClient: Sendable {
   }
 
   /// Fetches a blob into the store; a partial file of an earlier attempt is continued.
-  func blob(_ descriptor: ImageDescriptor, into content: ContentStore, received: @Sendable (Int64) -> Void) async throws {
+  func blob(_ descriptor: ImageDescriptor, into content: ContentStore, received: @Sendable (Int64) -> Void) async throws
+  {
     try await firstHost(resolving: false) { host in
       var attempt: Int = 0
       while true {
@@ -142,9 +149,12 @@ struct RegistryClient: Sendable {
     guard offset == descriptor.sizeBytes, try hash.finish() == descriptor.digest else {
       _ = unlink(partial)
       if offset < descriptor.sizeBytes {
-        throw ImagesError(code: .unavailable, message: "\(host.authority) sent \(offset) of \(descriptor.sizeBytes) bytes of \(descriptor.digest)")
+        throw ImagesError(
+          code: .unavailable,
+          message: "\(host.authority) sent \(offset) of \(descriptor.sizeBytes) bytes of \(descriptor.digest)")
       }
-      throw ImagesError(code: .invalidData, message: "\(host.authority) sent a blob that does not have the digest \(descriptor.digest)")
+      throw ImagesError(
+        code: .invalidData, message: "\(host.authority) sent a blob that does not have the digest \(descriptor.digest)")
     }
     try content.commit(fd, temporary: partial, as: descriptor.digest)
   }
@@ -191,17 +201,24 @@ struct RegistryClient: Sendable {
   private func check(_ response: HTTPClientResponse, _ host: RegistryHost, _ path: String) throws {
     switch response.status.code {
     case 200..<300: return
-    case 404: throw ImagesError(code: .notFound, message: "\(host.authority)/\(reference.repository)/\(path): not found")
+    case 404:
+      throw ImagesError(code: .notFound, message: "\(host.authority)/\(reference.repository)/\(path): not found")
     case 401, 403:
       throw ImagesError(
-        code: .unauthorized, message: "pull access denied, repository does not exist or may require authorization: "
-          + "server message: \(response.status.code) \(response.status.reasonPhrase) for \(host.base)\(host.apiPath)/\(reference.repository)/\(path)")
+        code: .unauthorized,
+        message: "pull access denied, repository does not exist or may require authorization: "
+          + "server message: \(response.status.code) \(response.status.reasonPhrase) for \(host.base)\(host.apiPath)/\(reference.repository)/\(path)"
+      )
     case 429, 500...599:
       throw ImagesError(
-        code: .unavailable, message: "unexpected status from \(host.base)\(host.apiPath)/\(reference.repository)/\(path): \(response.status)")
+        code: .unavailable,
+        message:
+          "unexpected status from \(host.base)\(host.apiPath)/\(reference.repository)/\(path): \(response.status)")
     default:
       throw ImagesError(
-        code: .invalidData, message: "unexpected status from \(host.base)\(host.apiPath)/\(reference.repository)/\(path): \(response.status)")
+        code: .invalidData,
+        message:
+          "unexpected status from \(host.base)\(host.apiPath)/\(reference.repository)/\(path): \(response.status)")
     }
   }
 
@@ -214,7 +231,9 @@ struct RegistryClient: Sendable {
     let response: HTTPClientResponse = try await follow(method, host, url, accept: accept, range: range)
     guard response.status == .unauthorized else { return response }
     let challenges: [String] = response.headers["www-authenticate"]
-    guard try await authenticator.answer(challenges, host: host, repository: reference.repository, isRepeated: isAnswered) else {
+    guard
+      try await authenticator.answer(challenges, host: host, repository: reference.repository, isRepeated: isAnswered)
+    else {
       return response
     }
     return try await follow(method, host, url, accept: accept, range: range)

@@ -85,7 +85,8 @@ struct RegistryHosts: Sendable {
       name == "localhost" || name.hasPrefix("localhost:") || name.hasPrefix("127.") || name.hasPrefix("[::1]")
     let scheme: String = isLocal || plainHTTP.contains(registry) ? "http" : "https"
     return RegistryHost(
-      base: "\(scheme)://\(name)", apiPath: "/v2", canResolve: true, canPull: true, isMirror: false, headers: [], tls: nil)
+      base: "\(scheme)://\(name)", apiPath: "/v2", canResolve: true, canPull: true, isMirror: false, headers: [],
+      tls: nil)
   }
 
   private func host(_ url: String, _ table: TOMLTable, folder: String, isMirror: Bool) throws -> RegistryHost {

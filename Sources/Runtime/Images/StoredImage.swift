@@ -35,7 +35,8 @@ public struct RegistryCredentials: Sendable, Hashable {
 
   /// Makes credentials.
   public init(
-    username: String = "", password: String = "", auth: String = "", identityToken: String = "", registryToken: String = ""
+    username: String = "", password: String = "", auth: String = "", identityToken: String = "",
+    registryToken: String = ""
   ) {
     self.username = username
     self.password = password

@@ -13,15 +13,17 @@ enum PortForwardRelay {
     output: StreamOutput, onOutputEnd: @escaping @Sendable () async throws -> Void
   ) async throws {
     let descriptor: CInt = try await backend.connect(request, port: port)
-    let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer> = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .channelOption(.allowRemoteHalfClosure, value: true)
-      .withConnectedSocket(descriptor) { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
-            wrappingChannelSynchronously: channel,
-            configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true))
-        }
+    let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer> = try await ClientBootstrap(
+      group: MultiThreadedEventLoopGroup.singleton
+    )
+    .channelOption(.allowRemoteHalfClosure, value: true)
+    .withConnectedSocket(descriptor) { channel in
+      channel.eventLoop.makeCompletedFuture {
+        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+          wrappingChannelSynchronously: channel,
+          configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true))
       }
+    }
     try await channel.executeThenClose { inbound, outbound in
       await withTaskGroup(of: Void.self) { group in
         group.addTask {

@@ -54,7 +54,9 @@ final class SPDYStream: Sendable {
 
   func write(_ bytes: ByteBuffer) async throws {
     var rest: ByteBuffer = bytes
-    while let part: ByteBuffer = rest.readSlice(length: min(rest.readableBytes, Self.frameBytes)), part.readableBytes > 0 {
+    while let part: ByteBuffer = rest.readSlice(length: min(rest.readableBytes, Self.frameBytes)),
+      part.readableBytes > 0
+    {
       guard !isClosed.load(ordering: .relaxed) else { throw StreamServingError(.clientGone, "the stream is closed") }
       try await connection.send(.data(stream: id, bytes: Array(part.readableBytesView), isLast: false))
     }

@@ -22,7 +22,9 @@ struct SPDYCommandSession: Sendable {
       opening.finish()
     }
     await withTaskCancellationHandler {
-      guard let streams: [String: SPDYStream] = await collect(opened) else { return await connection.close(after: reading) }
+      guard let streams: [String: SPDYStream] = await collect(opened) else {
+        return await connection.close(after: reading)
+      }
       await run(streams, reading)
     } onCancel: {
       connection.cut()
@@ -134,7 +136,9 @@ struct SPDYPortForwardSession: Sendable {
       guard let port: UInt16 = UInt16(text), port > 0 else {
         throw StreamServingError(.badClient, "unable to parse \"\(text)\" as a port")
       }
-      try await PortForwardRelay.run(backend, request, port: port, input: StreamInput(queue: data.input), output: data.output) {
+      try await PortForwardRelay.run(
+        backend, request, port: port, input: StreamInput(queue: data.input), output: data.output
+      ) {
         try await data.closeWriting()
       }
     } catch let failure {

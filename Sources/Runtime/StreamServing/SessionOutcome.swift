@@ -68,8 +68,10 @@ extension StreamRequest {
   /// Which streams the client gets, and whether there is a terminal.
   var streams: (stdin: Bool, stdout: Bool, stderr: Bool, hasTerminal: Bool) {
     switch self {
-    case .exec(let request): (request.stdin, request.stdout, request.stderr && !request.hasTerminal, request.hasTerminal)
-    case .attach(let request): (request.stdin, request.stdout, request.stderr && !request.hasTerminal, request.hasTerminal)
+    case .exec(let request):
+      (request.stdin, request.stdout, request.stderr && !request.hasTerminal, request.hasTerminal)
+    case .attach(let request):
+      (request.stdin, request.stdout, request.stderr && !request.hasTerminal, request.hasTerminal)
     case .portForward: (false, false, false, false)
     }
   }
@@ -86,7 +88,8 @@ struct ResizeDecoder {
     var sizes: [TerminalSize] = []
     while let end: Int = buffer.firstIndex(of: UInt8(ascii: "}")) {
       // What is no size is passed over: a wrong one must not end the session.
-      if let json: JSONValue = try? JSONValue(parsing: Array(buffer[...end])), let width: Int64 = Self.member(json, "width"),
+      if let json: JSONValue = try? JSONValue(parsing: Array(buffer[...end])),
+        let width: Int64 = Self.member(json, "width"),
         let height: Int64 = Self.member(json, "height")
       {
         sizes.append(TerminalSize(width: UInt16(clamping: width), height: UInt16(clamping: height)))

@@ -5,6 +5,7 @@ internal import Synchronization
 
 /// The bytes a client sends on one stream, for one reader; a slow reader holds the client back.
 public struct StreamInput: AsyncSequence, Sendable {
+  /// A piece of what was sent.
   public typealias Element = ByteBuffer
 
   let queue: StreamQueue

@@ -88,7 +88,9 @@ public final class StreamServer: Sendable {
       state.tokens[token] = (request, now + configuration.tokenLifetime)
       return state.base ?? ""
     }
-    guard let base else { throw StreamServingError(.tooManyRequests, "maximum number of in-flight streaming requests exceeded") }
+    guard let base else {
+      throw StreamServingError(.tooManyRequests, "maximum number of in-flight streaming requests exceeded")
+    }
     guard !base.isEmpty else { throw StreamServingError(.notListening, "the streaming server does not listen") }
     switch request {
     case .exec: return "\(base)/exec/\(token)"
@@ -111,7 +113,8 @@ public final class StreamServer: Sendable {
     func handle(_ request: HTTPRequest, _ response: HTTPResponseWriter) async throws {
       let parts: [Substring] = request.path.split(separator: "/")
       guard parts.count == 2, let session: StreamRequest = server.redeem(String(parts[1])) else {
-        return try await response.send(status: .notFound, body: Array("no such session, or its URL was used already\n".utf8))
+        return try await response.send(
+          status: .notFound, body: Array("no such session, or its URL was used already\n".utf8))
       }
       switch request.headers.first(name: "upgrade")?.lowercased() {
       case "websocket"? where request.isUpgrade: try await server.serveWebSocket(session, request, response)
@@ -132,7 +135,9 @@ public final class StreamServer: Sendable {
 
   private static let tunnelProtocol: String = "SPDY/3.1+portforward.k8s.io"
 
-  private func serveWebSocket(_ session: StreamRequest, _ request: HTTPRequest, _ response: HTTPResponseWriter) async throws {
+  private func serveWebSocket(
+    _ session: StreamRequest, _ request: HTTPRequest, _ response: HTTPResponseWriter
+  ) async throws {
     guard let key: String = request.headers.first(name: "sec-websocket-key") else {
       return try await response.send(status: .badRequest, body: Array("no Sec-WebSocket-Key\n".utf8))
     }
@@ -151,13 +156,16 @@ public final class StreamServer: Sendable {
           request: request, backend: backend, connection: try SPDYConnection(transport), logger: logger
         ).run()
       }
-      guard let channels: ChannelProtocol = ChannelProtocol.negotiate(offered, among: ChannelProtocol.portForward) else {
+      guard let channels: ChannelProtocol = ChannelProtocol.negotiate(offered, among: ChannelProtocol.portForward)
+      else {
         return try await refuse(offered, response)
       }
       let socket: WebSocketConnection = try await upgrade(channels.name)
-      return await WebSocketPortForwardSession(request: request, backend: backend, socket: socket, channels: channels).run()
+      return await WebSocketPortForwardSession(request: request, backend: backend, socket: socket, channels: channels)
+        .run()
     }
-    guard let channels: ChannelProtocol = ChannelProtocol.negotiate(offered, among: ChannelProtocol.remoteCommand) else {
+    guard let channels: ChannelProtocol = ChannelProtocol.negotiate(offered, among: ChannelProtocol.remoteCommand)
+    else {
       return try await refuse(offered, response)
     }
     let socket: WebSocketConnection = try await upgrade(channels.name)
@@ -176,21 +184,28 @@ public final class StreamServer: Sendable {
   ]
   private static let portForwardProtocol: String = "portforward.k8s.io"
 
-  private func serveSPDY(_ session: StreamRequest, _ request: HTTPRequest, _ response: HTTPResponseWriter) async throws {
+  private func serveSPDY(_ session: StreamRequest, _ request: HTTPRequest, _ response: HTTPResponseWriter) async throws
+  {
     let offered: [String] = Self.list(request, "x-stream-protocol-version")
     let known: [String]
-    if case .portForward = session { known = [Self.portForwardProtocol] } else { known = Array(Self.commandVersions.keys) }
+    if case .portForward = session {
+      known = [Self.portForwardProtocol]
+    } else {
+      known = Array(Self.commandVersions.keys)
+    }
     guard let name: String = offered.first(where: known.contains) else {
       var headers: HTTPHeaders = HTTPHeaders()
       for name: String in known.sorted() { headers.add(name: "X-Accepted-Stream-Protocol-Versions", value: name) }
-      let text: String = "unable to upgrade: unable to negotiate protocol: client supports \(offered), server accepts \(known.sorted())\n"
+      let text: String =
+        "unable to upgrade: unable to negotiate protocol: client supports \(offered), server accepts \(known.sorted())\n"
       return try await response.send(status: .forbidden, headers: headers, body: Array(text.utf8))
     }
     let raw: RawConnection = try await response.upgrade(
       headers: ["Connection": "Upgrade", "Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": name])
     let connection: SPDYConnection = try SPDYConnection(.raw(raw))
     if case .portForward(let request) = session {
-      return await SPDYPortForwardSession(request: request, backend: backend, connection: connection, logger: logger).run()
+      return await SPDYPortForwardSession(request: request, backend: backend, connection: connection, logger: logger)
+        .run()
     }
     await SPDYCommandSession(
       request: session, backend: backend, connection: connection, version: Self.commandVersions[name] ?? 4

@@ -52,7 +52,8 @@ public struct CSIHostPath: Service {
 
   /// Serves until the task is cancelled or the process is asked to stop.
   public func run() async throws {
-    let store: VolumeStore = try VolumeStore(root: configuration.stateDirectory, capacityBytes: configuration.capacityBytes)
+    let store: VolumeStore = try VolumeStore(
+      root: configuration.stateDirectory, capacityBytes: configuration.capacityBytes)
     let services: [any RegistrableRPCService] = [
       IdentityService(configuration: configuration),
       ControllerService(configuration: configuration, store: store),
@@ -62,7 +63,8 @@ public struct CSIHostPath: Service {
     try await cancelWhenGracefulShutdown {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
-          try await withGRPCServer(unixSocket: configuration.endpoint, services: services, interceptors: [ErrorTranslator()], logger: logger)
+          try await withGRPCServer(
+            unixSocket: configuration.endpoint, services: services, interceptors: [ErrorTranslator()], logger: logger)
         }
         if let directory: String = configuration.registrationDirectory {
           let registration: RegistrationService = RegistrationService(configuration: configuration, logger: logger)

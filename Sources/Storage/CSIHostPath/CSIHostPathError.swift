@@ -28,7 +28,10 @@ public struct CSIHostPathError: Error, Sendable, CustomStringConvertible, RPCErr
 struct ErrorTranslator: ServerInterceptor {
   @concurrent func intercept<Input: Sendable, Output: Sendable>(
     request: StreamingServerRequest<Input>, context: ServerContext,
-    next: @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<Output>
+    next:
+      @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws -> StreamingServerResponse<
+        Output
+      >
   ) async throws -> StreamingServerResponse<Output> {
     do {
       return try await next(request, context)

@@ -6,11 +6,15 @@ internal import GRPCCore
 extension ControllerService {
   func createVolume(request: CSICreateVolumeRequest, context: ServerContext) async throws -> CSICreateVolumeResponse {
     guard !request.name.isEmpty else { throw CSIHostPathError.invalid("name missing in request") }
-    guard !request.volumeCapabilities.isEmpty else { throw CSIHostPathError.invalid("volume capabilities missing in request") }
+    guard !request.volumeCapabilities.isEmpty else {
+      throw CSIHostPathError.invalid("volume capabilities missing in request")
+    }
     let access: VolumeRecord.Access = try VolumeCapabilities.access(request.volumeCapabilities)
     try checkTopology(request.accessibilityRequirements)
     let range: CSICapacityRange = request.capacityRange
-    guard range.requiredBytes >= 0, range.limitBytes >= 0, range.limitBytes == 0 || range.limitBytes >= range.requiredBytes else {
+    guard range.requiredBytes >= 0, range.limitBytes >= 0,
+      range.limitBytes == 0 || range.limitBytes >= range.requiredBytes
+    else {
       throw CSIHostPathError.invalid("the capacity range is empty")
     }
     let volume: VolumeRecord = try await store.exclusively("volume name \(request.name)") {
@@ -46,7 +50,8 @@ extension ControllerService {
       topology.segments[configuration.topologyKey].map { $0 == configuration.nodeID } ?? true
     }
     guard isHere else {
-      throw CSIHostPathError(.resourceExhausted, "volumes of this driver are on \(configuration.nodeID), which the request does not allow")
+      throw CSIHostPathError(
+        .resourceExhausted, "volumes of this driver are on \(configuration.nodeID), which the request does not allow")
     }
   }
 
@@ -54,16 +59,22 @@ extension ControllerService {
     var capacity: Int64 = range.requiredBytes > 0 ? range.requiredBytes : Self.capacityDefault
     if range.limitBytes > 0 { capacity = min(capacity, range.limitBytes) }
     guard capacity <= configuration.volumeBytesMax else {
-      throw CSIHostPathError(.outOfRange, "requested capacity \(capacity) exceeds maximum allowed \(configuration.volumeBytesMax)")
+      throw CSIHostPathError(
+        .outOfRange, "requested capacity \(capacity) exceeds maximum allowed \(configuration.volumeBytesMax)")
     }
     return capacity
   }
 
-  private func checkSame(_ existing: VolumeRecord, _ request: CSICreateVolumeRequest, _ access: VolumeRecord.Access) throws {
+  private func checkSame(
+    _ existing: VolumeRecord, _ request: CSICreateVolumeRequest, _ access: VolumeRecord.Access
+  ) throws {
     let range: CSICapacityRange = request.capacityRange
     let source: CSIVolumeContentSource = request.volumeContentSource
-    guard existing.capacityBytes >= range.requiredBytes, range.limitBytes == 0 || existing.capacityBytes <= range.limitBytes else {
-      throw CSIHostPathError(.alreadyExists, "volume \(request.name) already exists, with \(existing.capacityBytes) bytes")
+    guard existing.capacityBytes >= range.requiredBytes,
+      range.limitBytes == 0 || existing.capacityBytes <= range.limitBytes
+    else {
+      throw CSIHostPathError(
+        .alreadyExists, "volume \(request.name) already exists, with \(existing.capacityBytes) bytes")
     }
     guard existing.access == access, existing.sourceSnapshotID == source.snapshot.snapshotID,
       existing.sourceVolumeID == source.volume.volumeID
@@ -82,17 +93,22 @@ extension ControllerService {
       (folder, access, size) = (store.snapshotFolder(snapshot.id), snapshot.access, snapshot.sizeBytes)
       volume.sourceSnapshotID = snapshot.id
     case .volume(let source):
-      guard let original: VolumeRecord = await store.volumes[source.volumeID] else { throw CSIHostPathError.noVolume(source.volumeID) }
+      guard let original: VolumeRecord = await store.volumes[source.volumeID] else {
+        throw CSIHostPathError.noVolume(source.volumeID)
+      }
       (folder, access, size) = (store.folder(original.id), original.access, original.capacityBytes)
       volume.sourceVolumeID = original.id
     case nil: throw CSIHostPathError.invalid("the content source is neither snapshot nor volume")
     }
     guard access == volume.access else { throw CSIHostPathError.invalid("the source is a \(access.rawValue) volume") }
-    if request.capacityRange.requiredBytes == 0, request.capacityRange.limitBytes == 0 || request.capacityRange.limitBytes >= size {
+    if request.capacityRange.requiredBytes == 0,
+      request.capacityRange.limitBytes == 0 || request.capacityRange.limitBytes >= size
+    {
       volume.capacityBytes = max(volume.capacityBytes, size)
     }
     guard volume.capacityBytes >= size else {
-      throw CSIHostPathError(.outOfRange, "requested capacity \(volume.capacityBytes) is less than the source's \(size)")
+      throw CSIHostPathError(
+        .outOfRange, "requested capacity \(volume.capacityBytes) is less than the source's \(size)")
     }
     return VolumeStore.data(folder, access)
   }

@@ -25,18 +25,22 @@ extension SnapshotRecord {
     var time: timespec = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return SnapshotRecord(
-      id: ControllerService.newID(), name: name, volume: volume, seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
+      id: ControllerService.newID(), name: name, volume: volume, seconds: Int64(time.tv_sec),
+      nanoseconds: Int64(time.tv_nsec))
   }
 }
 
 extension ControllerService {
-  func createSnapshot(request: CSICreateSnapshotRequest, context: ServerContext) async throws -> CSICreateSnapshotResponse {
+  func createSnapshot(
+    request: CSICreateSnapshotRequest, context: ServerContext
+  ) async throws -> CSICreateSnapshotResponse {
     guard !request.name.isEmpty else { throw CSIHostPathError.invalid("name missing in request") }
     guard !request.sourceVolumeID.isEmpty else { throw CSIHostPathError.invalid("source volume ID missing in request") }
     let snapshot: SnapshotRecord = try await store.exclusively("snapshot name \(request.name)") {
       if let existing: SnapshotRecord = await store.snapshots.values.first(where: { $0.name == request.name }) {
         guard existing.volumeID == request.sourceVolumeID else {
-          throw CSIHostPathError(.alreadyExists, "snapshot \(request.name) already exists, of volume \(existing.volumeID)")
+          throw CSIHostPathError(
+            .alreadyExists, "snapshot \(request.name) already exists, of volume \(existing.volumeID)")
         }
         return existing
       }
@@ -52,7 +56,9 @@ extension ControllerService {
     return response
   }
 
-  func deleteSnapshot(request: CSIDeleteSnapshotRequest, context: ServerContext) async throws -> CSIDeleteSnapshotResponse {
+  func deleteSnapshot(
+    request: CSIDeleteSnapshotRequest, context: ServerContext
+  ) async throws -> CSIDeleteSnapshotResponse {
     guard !request.snapshotID.isEmpty else { throw CSIHostPathError.invalid("snapshot ID missing in request") }
     if let group: String = await store.snapshots[request.snapshotID]?.groupID, !group.isEmpty {
       throw CSIHostPathError.invalid("snapshot \(request.snapshotID) belongs to the group \(group): delete that")
@@ -61,7 +67,8 @@ extension ControllerService {
     return CSIDeleteSnapshotResponse()
   }
 
-  func listSnapshots(request: CSIListSnapshotsRequest, context: ServerContext) async throws -> CSIListSnapshotsResponse {
+  func listSnapshots(request: CSIListSnapshotsRequest, context: ServerContext) async throws -> CSIListSnapshotsResponse
+  {
     let snapshots: [SnapshotRecord] = await store.snapshots.values.sorted { $0.id < $1.id }.filter { snapshot in
       (request.snapshotID.isEmpty || snapshot.id == request.snapshotID)
         && (request.sourceVolumeID.isEmpty || snapshot.volumeID == request.sourceVolumeID)
@@ -106,7 +113,9 @@ struct GroupControllerService: CSIGroupController.SimpleServiceProtocol {
     request: CSICreateVolumeGroupSnapshotRequest, context: ServerContext
   ) async throws -> CSICreateVolumeGroupSnapshotResponse {
     guard !request.name.isEmpty else { throw CSIHostPathError.invalid("name missing in request") }
-    guard !request.sourceVolumeIds.isEmpty else { throw CSIHostPathError.invalid("source volume IDs missing in request") }
+    guard !request.sourceVolumeIds.isEmpty else {
+      throw CSIHostPathError.invalid("source volume IDs missing in request")
+    }
     let snapshots: [SnapshotRecord] = try await store.exclusively("group \(request.name)") {
       let existing: [SnapshotRecord] = await store.snapshots.values.filter { $0.groupName == request.name }
       if Set(existing.map(\.volumeID)) == Set(request.sourceVolumeIds) { return existing }
@@ -121,11 +130,15 @@ struct GroupControllerService: CSIGroupController.SimpleServiceProtocol {
     return response
   }
 
-  private func complete(_ request: CSICreateVolumeGroupSnapshotRequest, _ existing: [SnapshotRecord]) async throws -> [SnapshotRecord] {
+  private func complete(
+    _ request: CSICreateVolumeGroupSnapshotRequest, _ existing: [SnapshotRecord]
+  ) async throws -> [SnapshotRecord] {
     var snapshots: [SnapshotRecord] = existing
     let id: String = existing.first?.groupID ?? ControllerService.newID()
     let volumes: [String: VolumeRecord] = await store.volumes
-    for volumeID: String in request.sourceVolumeIds where volumes[volumeID] == nil { throw CSIHostPathError.noVolume(volumeID) }
+    for volumeID: String in request.sourceVolumeIds where volumes[volumeID] == nil {
+      throw CSIHostPathError.noVolume(volumeID)
+    }
     for volumeID: String in request.sourceVolumeIds where !existing.contains(where: { $0.volumeID == volumeID }) {
       guard let volume: VolumeRecord = volumes[volumeID] else { continue }
       var snapshot: SnapshotRecord = .now(name: "\(request.name)/\(volumeID)", of: volume)
@@ -154,7 +167,9 @@ struct GroupControllerService: CSIGroupController.SimpleServiceProtocol {
   func deleteVolumeGroupSnapshot(
     request: CSIDeleteVolumeGroupSnapshotRequest, context: ServerContext
   ) async throws -> CSIDeleteVolumeGroupSnapshotResponse {
-    for snapshot: SnapshotRecord in try await members(request.groupSnapshotID) { try await store.deleteSnapshot(snapshot.id) }
+    for snapshot: SnapshotRecord in try await members(request.groupSnapshotID) {
+      try await store.deleteSnapshot(snapshot.id)
+    }
     return CSIDeleteVolumeGroupSnapshotResponse()
   }
 
@@ -162,7 +177,9 @@ struct GroupControllerService: CSIGroupController.SimpleServiceProtocol {
     request: CSIGetVolumeGroupSnapshotRequest, context: ServerContext
   ) async throws -> CSIGetVolumeGroupSnapshotResponse {
     let snapshots: [SnapshotRecord] = try await members(request.groupSnapshotID)
-    guard !snapshots.isEmpty else { throw CSIHostPathError(.notFound, "group snapshot \(request.groupSnapshotID) does not exist") }
+    guard !snapshots.isEmpty else {
+      throw CSIHostPathError(.notFound, "group snapshot \(request.groupSnapshotID) does not exist")
+    }
     var response: CSIGetVolumeGroupSnapshotResponse = CSIGetVolumeGroupSnapshotResponse()
     response.groupSnapshot = group(snapshots)
     return response

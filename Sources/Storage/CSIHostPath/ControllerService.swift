@@ -17,7 +17,8 @@ struct ControllerService: CSIController.SimpleServiceProtocol {
     request: CSIControllerGetCapabilitiesRequest, context: ServerContext
   ) async throws -> CSIControllerGetCapabilitiesResponse {
     let types: [CSIControllerServiceCapability.RPC.TypeEnum] = [
-      .createDeleteVolume, .listVolumes, .getCapacity, .createDeleteSnapshot, .listSnapshots, .cloneVolume, .expandVolume,
+      .createDeleteVolume, .listVolumes, .getCapacity, .createDeleteSnapshot, .listSnapshots, .cloneVolume,
+      .expandVolume,
       .volumeCondition, .getVolume, .singleNodeMultiWriter, .getSnapshot,
     ]
     var response: CSIControllerGetCapabilitiesResponse = CSIControllerGetCapabilitiesResponse()
@@ -51,8 +52,12 @@ struct ControllerService: CSIController.SimpleServiceProtocol {
     request: CSIValidateVolumeCapabilitiesRequest, context: ServerContext
   ) async throws -> CSIValidateVolumeCapabilitiesResponse {
     guard !request.volumeID.isEmpty else { throw CSIHostPathError.invalid("volume ID missing in request") }
-    guard !request.volumeCapabilities.isEmpty else { throw CSIHostPathError.invalid("volume capabilities missing in request") }
-    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else { throw CSIHostPathError.noVolume(request.volumeID) }
+    guard !request.volumeCapabilities.isEmpty else {
+      throw CSIHostPathError.invalid("volume capabilities missing in request")
+    }
+    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else {
+      throw CSIHostPathError.noVolume(request.volumeID)
+    }
     var response: CSIValidateVolumeCapabilitiesResponse = CSIValidateVolumeCapabilitiesResponse()
     do {
       guard try VolumeCapabilities.access(request.volumeCapabilities) == volume.access else {
@@ -70,9 +75,14 @@ struct ControllerService: CSIController.SimpleServiceProtocol {
 
   func getCapacity(request: CSIGetCapacityRequest, context: ServerContext) async throws -> CSIGetCapacityResponse {
     var response: CSIGetCapacityResponse = CSIGetCapacityResponse()
-    let node: String? = request.hasAccessibleTopology ? request.accessibleTopology.segments[configuration.topologyKey] : configuration.nodeID
-    if node == configuration.nodeID { response.availableCapacity = max(0, store.capacityBytes - (await store.usedBytes)) }
-    response.maximumVolumeSize = Google_Protobuf_Int64Value(min(configuration.volumeBytesMax, response.availableCapacity))
+    let node: String? =
+      request.hasAccessibleTopology
+      ? request.accessibleTopology.segments[configuration.topologyKey] : configuration.nodeID
+    if node == configuration.nodeID {
+      response.availableCapacity = max(0, store.capacityBytes - (await store.usedBytes))
+    }
+    response.maximumVolumeSize = Google_Protobuf_Int64Value(
+      min(configuration.volumeBytesMax, response.availableCapacity))
     return response
   }
 
@@ -94,7 +104,9 @@ struct ControllerService: CSIController.SimpleServiceProtocol {
     request: CSIControllerGetVolumeRequest, context: ServerContext
   ) async throws -> CSIControllerGetVolumeResponse {
     guard !request.volumeID.isEmpty else { throw CSIHostPathError.invalid("volume ID missing in request") }
-    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else { throw CSIHostPathError.noVolume(request.volumeID) }
+    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else {
+      throw CSIHostPathError.noVolume(request.volumeID)
+    }
     var response: CSIControllerGetVolumeResponse = CSIControllerGetVolumeResponse()
     response.volume = csi(volume)
     response.status.volumeCondition = VolumeHealth.condition(volume, store)
@@ -107,8 +119,12 @@ struct ControllerService: CSIController.SimpleServiceProtocol {
     guard !request.volumeID.isEmpty else { throw CSIHostPathError.invalid("volume ID missing in request") }
     guard request.hasCapacityRange else { throw CSIHostPathError.invalid("capacity range missing in request") }
     let range: CSICapacityRange = request.capacityRange
-    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else { throw CSIHostPathError.noVolume(request.volumeID) }
-    guard range.requiredBytes <= configuration.volumeBytesMax, range.limitBytes == 0 || range.limitBytes >= range.requiredBytes else {
+    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else {
+      throw CSIHostPathError.noVolume(request.volumeID)
+    }
+    guard range.requiredBytes <= configuration.volumeBytesMax,
+      range.limitBytes == 0 || range.limitBytes >= range.requiredBytes
+    else {
       throw CSIHostPathError(.outOfRange, "requested capacity \(range.requiredBytes) is out of range")
     }
     if range.requiredBytes > volume.capacityBytes {

@@ -8,7 +8,8 @@ internal import SwiftProtobuf
 struct IdentityService: CSIIdentity.SimpleServiceProtocol {
   let configuration: CSIHostPathConfiguration
 
-  func getPluginInfo(request: CSIGetPluginInfoRequest, context: ServerContext) async throws -> CSIGetPluginInfoResponse {
+  func getPluginInfo(request: CSIGetPluginInfoRequest, context: ServerContext) async throws -> CSIGetPluginInfoResponse
+  {
     var response: CSIGetPluginInfoResponse = CSIGetPluginInfoResponse()
     response.name = configuration.driverName
     response.vendorVersion = CSIHostPath.vendorVersion

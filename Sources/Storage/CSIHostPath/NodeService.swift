@@ -16,7 +16,9 @@ struct NodeService: CSINode.SimpleServiceProtocol {
   func nodeGetCapabilities(
     request: CSINodeGetCapabilitiesRequest, context: ServerContext
   ) async throws -> CSINodeGetCapabilitiesResponse {
-    let types: [CSINodeServiceCapability.RPC.TypeEnum] = [.getVolumeStats, .expandVolume, .volumeCondition, .singleNodeMultiWriter]
+    let types: [CSINodeServiceCapability.RPC.TypeEnum] = [
+      .getVolumeStats, .expandVolume, .volumeCondition, .singleNodeMultiWriter,
+    ]
     var response: CSINodeGetCapabilitiesResponse = CSINodeGetCapabilitiesResponse()
     response.capabilities = types.map { type in
       var capability: CSINodeServiceCapability = CSINodeServiceCapability()
@@ -33,15 +35,21 @@ struct NodeService: CSINode.SimpleServiceProtocol {
     return response
   }
 
-  func nodeStageVolume(request: CSINodeStageVolumeRequest, context: ServerContext) async throws -> CSINodeStageVolumeResponse {
+  func nodeStageVolume(
+    request: CSINodeStageVolumeRequest, context: ServerContext
+  ) async throws -> CSINodeStageVolumeResponse {
     throw CSIHostPathError(.unimplemented, "volumes of this driver need no staging")
   }
 
-  func nodeUnstageVolume(request: CSINodeUnstageVolumeRequest, context: ServerContext) async throws -> CSINodeUnstageVolumeResponse {
+  func nodeUnstageVolume(
+    request: CSINodeUnstageVolumeRequest, context: ServerContext
+  ) async throws -> CSINodeUnstageVolumeResponse {
     throw CSIHostPathError(.unimplemented, "volumes of this driver need no staging")
   }
 
-  func nodePublishVolume(request: CSINodePublishVolumeRequest, context: ServerContext) async throws -> CSINodePublishVolumeResponse {
+  func nodePublishVolume(
+    request: CSINodePublishVolumeRequest, context: ServerContext
+  ) async throws -> CSINodePublishVolumeResponse {
     guard !request.volumeID.isEmpty else { throw CSIHostPathError.invalid("volume ID missing in request") }
     guard !request.targetPath.isEmpty else { throw CSIHostPathError.invalid("target path missing in request") }
     guard request.hasVolumeCapability else { throw CSIHostPathError.invalid("volume capability missing in request") }
@@ -49,11 +57,13 @@ struct NodeService: CSINode.SimpleServiceProtocol {
     try await store.exclusively("volume \(request.volumeID)") {
       let volume: VolumeRecord = try await volume(request)
       guard volume.access == access else {
-        throw CSIHostPathError.invalid("volume \(volume.id) is a \(volume.access.rawValue) volume, not a \(access.rawValue) volume")
+        throw CSIHostPathError.invalid(
+          "volume \(volume.id) is a \(volume.access.rawValue) volume, not a \(access.rawValue) volume")
       }
       guard try !Mounts.all().contains(where: { $0.target == request.targetPath }) else { return }
       if request.volumeCapability.accessMode.mode == .singleNodeSingleWriter, try store.isInUse(volume) {
-        throw CSIHostPathError(.failedPrecondition, "volume \(volume.id) has its single writer already, at another path")
+        throw CSIHostPathError(
+          .failedPrecondition, "volume \(volume.id) has its single writer already, at another path")
       }
       try publish(volume, request)
     }
@@ -68,7 +78,8 @@ struct NodeService: CSINode.SimpleServiceProtocol {
     }
     var volume: VolumeRecord = VolumeRecord(
       id: request.volumeID, name: "ephemeral-\(request.volumeID)",
-      capacityBytes: request.volumeContext["size"].flatMap { Int64($0) } ?? ControllerService.capacityDefault, access: .mount)
+      capacityBytes: request.volumeContext["size"].flatMap { Int64($0) } ?? ControllerService.capacityDefault,
+      access: .mount)
     volume.isEphemeral = true
     try await store.create(volume, from: nil)
     return volume
@@ -91,7 +102,9 @@ struct NodeService: CSINode.SimpleServiceProtocol {
     try Mounts.mount(source, on: target, flags: .bind)
     let options: [String] = request.volumeCapability.mount.mountFlags + (request.readonly ? ["ro"] : [])
     do {
-      let flags: MountFlags = try options.reduce(into: MountFlags()) { flags, option in flags.formUnion(try Self.flag(option)) }
+      let flags: MountFlags = try options.reduce(into: MountFlags()) { flags, option in
+        flags.formUnion(try Self.flag(option))
+      }
       if !flags.isEmpty { try Mounts.mount("", on: target, flags: [.bind, .remount, flags]) }
     } catch {
       // The refusal is what the caller must see.
@@ -119,7 +132,9 @@ struct NodeService: CSINode.SimpleServiceProtocol {
     guard !request.volumeID.isEmpty else { throw CSIHostPathError.invalid("volume ID missing in request") }
     guard !request.targetPath.isEmpty else { throw CSIHostPathError.invalid("target path missing in request") }
     try await store.exclusively("volume \(request.volumeID)") {
-      while try Mounts.all().contains(where: { $0.target == request.targetPath }) { try Mounts.unmount(request.targetPath) }
+      while try Mounts.all().contains(where: { $0.target == request.targetPath }) {
+        try Mounts.unmount(request.targetPath)
+      }
       try removeTarget(request.targetPath)
       guard let volume: VolumeRecord = await store.volumes[request.volumeID] else { return }
       let isInUse: Bool = try store.isInUse(volume)
@@ -144,7 +159,9 @@ struct NodeService: CSINode.SimpleServiceProtocol {
   ) async throws -> CSINodeGetVolumeStatsResponse {
     guard !request.volumeID.isEmpty else { throw CSIHostPathError.invalid("volume ID missing in request") }
     guard !request.volumePath.isEmpty else { throw CSIHostPathError.invalid("volume path missing in request") }
-    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else { throw CSIHostPathError.noVolume(request.volumeID) }
+    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else {
+      throw CSIHostPathError.noVolume(request.volumeID)
+    }
     guard Files.exists(request.volumePath) else {
       throw CSIHostPathError(.notFound, "volume path \(request.volumePath) does not exist")
     }
@@ -175,10 +192,14 @@ struct NodeService: CSINode.SimpleServiceProtocol {
     return response
   }
 
-  func nodeExpandVolume(request: CSINodeExpandVolumeRequest, context: ServerContext) async throws -> CSINodeExpandVolumeResponse {
+  func nodeExpandVolume(
+    request: CSINodeExpandVolumeRequest, context: ServerContext
+  ) async throws -> CSINodeExpandVolumeResponse {
     guard !request.volumeID.isEmpty else { throw CSIHostPathError.invalid("volume ID missing in request") }
     guard !request.volumePath.isEmpty else { throw CSIHostPathError.invalid("volume path missing in request") }
-    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else { throw CSIHostPathError.noVolume(request.volumeID) }
+    guard let volume: VolumeRecord = await store.volumes[request.volumeID] else {
+      throw CSIHostPathError.noVolume(request.volumeID)
+    }
     guard Files.exists(request.volumePath) else {
       throw CSIHostPathError(.notFound, "volume path \(request.volumePath) does not exist")
     }

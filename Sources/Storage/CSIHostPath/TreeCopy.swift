@@ -41,7 +41,9 @@ enum TreeCopy {
     guard archive_write_close(writer) == ARCHIVE_OK else { throw failure(writer, target) }
   }
 
-  private static func write(_ entry: OpaquePointer?, _ reader: OpaquePointer, _ writer: OpaquePointer, _ target: String) throws {
+  private static func write(
+    _ entry: OpaquePointer?, _ reader: OpaquePointer, _ writer: OpaquePointer, _ target: String
+  ) throws {
     let status: CInt = archive_write_header(writer, entry)
     guard status == ARCHIVE_OK || status == ARCHIVE_WARN else { throw failure(writer, target) }
     if archive_entry_size(entry) > 0, archive_entry_hardlink(entry) == nil {
@@ -52,7 +54,9 @@ enum TreeCopy {
         let status: CInt = archive_read_data_block(reader, &buffer, &size, &offset)
         if status == ARCHIVE_EOF { break }
         guard status == ARCHIVE_OK || status == ARCHIVE_WARN else { throw failure(reader, target) }
-        guard archive_write_data_block(writer, buffer, size, offset) >= ARCHIVE_WARN else { throw failure(writer, target) }
+        guard archive_write_data_block(writer, buffer, size, offset) >= ARCHIVE_WARN else {
+          throw failure(writer, target)
+        }
       }
     }
     guard archive_write_finish_entry(writer) >= ARCHIVE_WARN else { throw failure(writer, target) }

@@ -40,7 +40,8 @@ struct VolumeRecord: Hashable, Sendable {
 
   var json: JSONValue {
     [
-      "id": .string(id), "name": .string(name), "capacityBytes": .int(capacityBytes), "access": .string(access.rawValue),
+      "id": .string(id), "name": .string(name), "capacityBytes": .int(capacityBytes),
+      "access": .string(access.rawValue),
       "sourceSnapshotID": .string(sourceSnapshotID), "sourceVolumeID": .string(sourceVolumeID),
       "isEphemeral": .bool(isEphemeral),
     ]

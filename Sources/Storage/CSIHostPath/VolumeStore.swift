@@ -58,7 +58,9 @@ actor VolumeStore {
   /// Makes a volume, empty or from what `source` names.
   func create(_ volume: VolumeRecord, from source: String?) async throws {
     guard usedBytes + volume.capacityBytes <= capacityBytes else {
-      throw CSIHostPathError(.resourceExhausted, "requested capacity \(volume.capacityBytes) exceeds the \(capacityBytes - usedBytes) bytes that are left")
+      throw CSIHostPathError(
+        .resourceExhausted,
+        "requested capacity \(volume.capacityBytes) exceeds the \(capacityBytes - usedBytes) bytes that are left")
     }
     // Counted before it is made, so that two at once cannot take the same room.
     volumes[volume.id] = volume
@@ -114,7 +116,8 @@ actor VolumeStore {
     let suffix: String = "/volumes/\(volume.id)/data"
     let device: String? = volume.access == .block ? try LoopDevices.device(of: data(volume)) : nil
     return try Mounts.all().contains { entry in
-      entry.root.hasSuffix(suffix) || device.map { entry.root == String($0.dropFirst(4)) || entry.source == $0 } ?? false
+      entry.root.hasSuffix(suffix)
+        || device.map { entry.root == String($0.dropFirst(4)) || entry.source == $0 } ?? false
     }
   }
 
@@ -177,7 +180,9 @@ actor VolumeStore {
     return total
   }
 
-  private nonisolated static func onBlockingThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+  private nonisolated static func onBlockingThread<Value: Sendable>(
+    _ work: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
       DispatchQueue.global(qos: .userInitiated).async { continuation.resume(with: Result { try work() }) }
     }

@@ -23,7 +23,10 @@ import Testing
     #expect(try ImageReference(text).description == full)
   }
 
-  @Test(arguments: ["", ":tag", "UPPER", "a//b", "a/-b", "app:", "app:-x", "a@sha256:12", "a b", "a/b..c", "app:" + String(repeating: "x", count: 129)])
+  @Test(arguments: [
+    "", ":tag", "UPPER", "a//b", "a/-b", "app:", "app:-x", "a@sha256:12", "a b", "a/b..c",
+    "app:" + String(repeating: "x", count: 129),
+  ])
   func `what is no name is refused`(_ text: String) {
     #expect(throws: OCISpecError.self) { try ImageReference(text) }
   }

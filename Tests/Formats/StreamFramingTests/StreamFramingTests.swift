@@ -43,15 +43,16 @@ import Testing
     #expect(try client.next() == .binary(payload))
   }
 
-  @Test(arguments: [
-    [0x81, 0x00],  // not masked
-    [0xc1, 0x80, 0, 0, 0, 0],  // reserved bit
-    [0x80, 0x80, 0, 0, 0, 0],  // continuation of nothing
-    [0x09, 0x80, 0, 0, 0, 0],  // fragmented ping
-    [0x83, 0x80, 0, 0, 0, 0],  // unknown opcode
-    [0x89, 0xfe, 0, 200],  // long ping
-    [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],  // absurd length
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x81, 0x00],  // not masked
+      [0xc1, 0x80, 0, 0, 0, 0],  // reserved bit
+      [0x80, 0x80, 0, 0, 0, 0],  // continuation of nothing
+      [0x09, 0x80, 0, 0, 0, 0],  // fragmented ping
+      [0x83, 0x80, 0, 0, 0, 0],  // unknown opcode
+      [0x89, 0xfe, 0, 200],  // long ping
+      [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],  // absurd length
+    ] as [[UInt8]])
   func `what breaks the protocol is an error`(_ bytes: [UInt8]) {
     var reader: WebSocketReader = WebSocketReader(role: .server)
     reader.append(bytes)
@@ -63,7 +64,9 @@ import Testing
   private func named(_ name: String) -> ChannelProtocol { ChannelProtocol.remoteCommand.first { $0.name == name }! }
 
   @Test func `the client's first known protocol is taken`() {
-    #expect(ChannelProtocol.negotiate(["x", "v5.channel.k8s.io", "v4.channel.k8s.io"], among: ChannelProtocol.remoteCommand)?.name == "v5.channel.k8s.io")
+    #expect(
+      ChannelProtocol.negotiate(["x", "v5.channel.k8s.io", "v4.channel.k8s.io"], among: ChannelProtocol.remoteCommand)?
+        .name == "v5.channel.k8s.io")
     #expect(ChannelProtocol.negotiate([], among: ChannelProtocol.remoteCommand)?.name == "")
     #expect(ChannelProtocol.negotiate(["x"], among: ChannelProtocol.remoteCommand) == nil)
   }

@@ -127,7 +127,9 @@ struct ImageStoreTests {
         #expect(image.tags == [name])
         #expect(image.digests == ["127.0.0.1:\(registry.port)/team/app@\(image.manifestDigest)"])
         let store: ImageStore = try await openStore("\(directory)/store")
-        for alias: String in [name, image.id, String(image.id.dropFirst(7)), String(image.id.dropFirst(7).prefix(12)), image.digests[0]] {
+        for alias: String in [
+          name, image.id, String(image.id.dropFirst(7)), String(image.id.dropFirst(7).prefix(12)), image.digests[0],
+        ] {
           #expect(await store.image(named: alias) == image)
         }
         #expect(try await store.pull(image.digests[0]) == image)
@@ -152,13 +154,15 @@ struct ImageStoreTests {
         try makeLayout("\(directory)/layout", layers: [Self.base])
         try registry.push("\(directory)/layout:test", "library/app:1")
         try Files.makeDirectory("\(directory)/certs/docker.io")
-        let hosts: String = "server = \"http://127.0.0.1:1\"\n[host.\"http://127.0.0.1:\(registry.port)\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+        let hosts: String =
+          "server = \"http://127.0.0.1:1\"\n[host.\"http://127.0.0.1:\(registry.port)\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
         try Files.replace("\(directory)/certs/docker.io/hosts.toml", with: Array(hosts.utf8))
         let store: ImageStore = try await openStore("\(directory)/store", registryConfig: "\(directory)/certs")
         let source: ContentStore = ContentStore(root: "\(directory)/layout")
         for digest: Digest in source.all() {
           let whole: [UInt8] = try Files.read(source.path(digest))
-          try Files.replace("\(directory)/store/ingest/\(digest.hex).partial", with: Array(whole.prefix(whole.count / 2)))
+          try Files.replace(
+            "\(directory)/store/ingest/\(digest.hex).partial", with: Array(whole.prefix(whole.count / 2)))
         }
         #expect(try await store.pull("app:1").tags == ["docker.io/library/app:1"])
         #expect(Files.list("\(directory)/store/ingest").filter { $0.hasSuffix(".partial") }.count <= 1)
@@ -182,8 +186,11 @@ struct ImageStoreTests {
   @Test func `archives of docker save and of layouts are loaded`() async throws {
     try await withTemporaryDirectory { directory in
       try makeLayout("\(directory)/layout", layers: [Self.base, Self.second])
-      try run("skopeo", ["copy", "--quiet", "oci:\(directory)/layout:test", "docker-archive:\(directory)/docker.tar:app:2"])
-      try run("skopeo", ["copy", "--quiet", "oci:\(directory)/layout:test", "oci-archive:\(directory)/oci.tar:example.org/app:3"])
+      try run(
+        "skopeo", ["copy", "--quiet", "oci:\(directory)/layout:test", "docker-archive:\(directory)/docker.tar:app:2"])
+      try run(
+        "skopeo",
+        ["copy", "--quiet", "oci:\(directory)/layout:test", "oci-archive:\(directory)/oci.tar:example.org/app:3"])
       let store: ImageStore = try await openStore("\(directory)/store")
       let docker: [StoredImage] = try await store.load(archive: "\(directory)/docker.tar")
       #expect(docker.map(\.tags) == [["docker.io/library/app:2"]])

@@ -126,13 +126,16 @@ struct TestRegistry {
 
   /// Pushes an image of a layout directory.
   func push(_ layout: String, _ name: String) throws {
-    try run("skopeo", ["copy", "--quiet", "--dest-tls-verify=false", "oci:\(layout)", "docker://127.0.0.1:\(port)/\(name)"])
+    try run(
+      "skopeo", ["copy", "--quiet", "--dest-tls-verify=false", "oci:\(layout)", "docker://127.0.0.1:\(port)/\(name)"])
   }
 }
 
 /// A store in a directory.
 func openStore(_ root: String, registryConfig: String? = nil) async throws -> ImageStore {
-  var configuration: ImageStoreConfiguration = ImageStoreConfiguration(root: root, registryConfigDirectory: registryConfig)
+  var configuration: ImageStoreConfiguration = ImageStoreConfiguration(
+    root: root, registryConfigDirectory: registryConfig)
   configuration.platform = ImagePlatform(os: "linux", architecture: "amd64")
-  return try await ImageStore(configuration: configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  return try await ImageStore(
+    configuration: configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
 }

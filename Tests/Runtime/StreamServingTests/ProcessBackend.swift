@@ -12,7 +12,9 @@ final class ProcessBackend: StreamBackend {
   let sizes: Mutex<[TerminalSize]> = Mutex([])
 
   func exec(_ request: ExecStreamRequest, _ session: StreamSession) async throws -> Int32 {
-    guard request.containerID == "container" else { throw StreamServingError(.badClient, "no such container: \(request.containerID)") }
+    guard request.containerID == "container" else {
+      throw StreamServingError(.badClient, "no such container: \(request.containerID)")
+    }
     let command: [String] =
       request.hasTerminal ? ["script", "-qfec", request.command.joined(separator: " "), "/dev/null"] : request.command
     return try await run(command, session)
@@ -81,7 +83,9 @@ final class ProcessBackend: StreamBackend {
 }
 
 private func blocking<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-  await withCheckedContinuation { continuation in DispatchQueue.global().async { continuation.resume(returning: work()) } }
+  await withCheckedContinuation { continuation in
+    DispatchQueue.global().async { continuation.resume(returning: work()) }
+  }
 }
 
 private func writeAll(_ fd: CInt, _ bytes: [UInt8]) -> Bool {

@@ -53,7 +53,9 @@ private struct PodAPI: HTTPHandler {
           containerID: "container", hasTerminal: flag("tty"), stdin: flag("stdin"), stdout: flag("stdout"),
           stderr: flag("stderr")))
     case "portforward":
-      let ports: [UInt16] = request.queryItems.filter { $0.name == "ports" }.flatMap { $0.value.split(separator: ",").compactMap { UInt16($0) } }
+      let ports: [UInt16] = request.queryItems.filter { $0.name == "ports" }.flatMap {
+        $0.value.split(separator: ",").compactMap { UInt16($0) }
+      }
       session = .portForward(PortForwardStreamRequest(sandboxID: "sandbox", ports: ports))
     default: return try await response.send(status: .notFound, body: Array("\(request.path)".utf8))
     }
@@ -62,7 +64,8 @@ private struct PodAPI: HTTPHandler {
       to: .tcp(host: "127.0.0.1", port: url.port ?? 0),
       request: HTTPClientRequest(method: request.method, target: url.path, headers: request.headers))
     guard let far: RawConnection = answer.connection else {
-      return try await response.send(status: answer.status, headers: answer.headers, body: try await answer.body.collect(upTo: 1 << 20))
+      return try await response.send(
+        status: answer.status, headers: answer.headers, body: try await answer.body.collect(upTo: 1 << 20))
     }
     let near: RawConnection = try await response.upgrade(headers: answer.headers)
     await relay(near, far)
@@ -84,7 +87,9 @@ private struct Outcome: Sendable {
 }
 
 /// Runs a program to its end without holding up a thread of the cooperative pool.
-private func run(_ program: String, _ arguments: [String], input: Data = Data(), environment: [String: String] = [:]) async throws -> Outcome {
+private func run(
+  _ program: String, _ arguments: [String], input: Data = Data(), environment: [String: String] = [:]
+) async throws -> Outcome {
   let process: Process = Process()
   process.executableURL = URL(fileURLWithPath: program)
   process.arguments = arguments
@@ -112,7 +117,9 @@ private func run(_ program: String, _ arguments: [String], input: Data = Data(),
 }
 
 /// Serves the API on a port of its own while `body` runs.
-private func withAPI(_ body: @escaping @Sendable (_ port: Int, _ backend: ProcessBackend) async throws -> Void) async throws {
+private func withAPI(
+  _ body: @escaping @Sendable (_ port: Int, _ backend: ProcessBackend) async throws -> Void
+) async throws {
   let logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   let backend: ProcessBackend = ProcessBackend()
   let server: StreamServer = StreamServer(configuration: StreamServerConfiguration(), backend: backend, logger: logger)
@@ -121,7 +128,8 @@ private func withAPI(_ body: @escaping @Sendable (_ port: Int, _ backend: Proces
     group.addTask { try await server.run() }
     group.addTask {
       let api: HTTPServer = HTTPServer(
-        configuration: HTTPServerConfiguration(address: .tcp(host: "127.0.0.1", port: 0)), handler: PodAPI(server: server, port: 0),
+        configuration: HTTPServerConfiguration(address: .tcp(host: "127.0.0.1", port: 0)),
+        handler: PodAPI(server: server, port: 0),
         logger: logger)
       try await api.run { if case .tcp(_, let port) = $0 { listening.yield(port) } }
     }
@@ -145,9 +153,12 @@ struct StreamServingTests {
     ["KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"],
   ]
 
-  private func kubectl(_ port: Int, _ arguments: [String], input: Data = Data(), _ transport: [String: String]) async throws -> Outcome {
+  private func kubectl(
+    _ port: Int, _ arguments: [String], input: Data = Data(), _ transport: [String: String]
+  ) async throws -> Outcome {
     try await run(
-      try #require(StreamServingTests.program), ["--server", "http://127.0.0.1:\(port)", "--kubeconfig", "/dev/null"] + arguments,
+      try #require(StreamServingTests.program),
+      ["--server", "http://127.0.0.1:\(port)", "--kubeconfig", "/dev/null"] + arguments,
       input: input, environment: transport)
   }
 
@@ -156,7 +167,8 @@ struct StreamServingTests {
   @Test(.timeLimit(.minutes(1)), arguments: transports)
   func `kubectl exec gets output, errors and the exit code`(_ transport: [String: String]) async throws {
     try await withAPI { port, _ in
-      let done: Outcome = try await kubectl(port, ["exec", "pod", "--", "sh", "-c", "echo out; echo err >&2; exit 3"], transport)
+      let done: Outcome = try await kubectl(
+        port, ["exec", "pod", "--", "sh", "-c", "echo out; echo err >&2; exit 3"], transport)
       #expect(done.output == "out\n")
       #expect(done.errors.contains("err\n") && done.errors.contains("exit code 3"))
       #expect(done.status == 3)
@@ -193,7 +205,8 @@ struct StreamServingTests {
   func `a terminal has the client's size`(_ transport: [String: String]) async throws {
     try await withAPI { port, backend in
       let program: String = try #require(StreamServingTests.program)
-      let line: String = "stty cols 77 rows 33; \(program) --server http://127.0.0.1:\(port) --kubeconfig /dev/null exec -it pod -- sh -c 'tty; echo done'"
+      let line: String =
+        "stty cols 77 rows 33; \(program) --server http://127.0.0.1:\(port) --kubeconfig /dev/null exec -it pod -- sh -c 'tty; echo done'"
       let done: Outcome = try await run("/usr/bin/script", ["-qfec", line, "/dev/null"], environment: transport)
       #expect(done.output.contains("/dev/pts/") && done.output.contains("done"), "\(done)")
       #expect(backend.sizes.withLock { $0.first } == TerminalSize(width: 77, height: 33))
@@ -201,7 +214,9 @@ struct StreamServingTests {
   }
 
   @Test(.timeLimit(.minutes(1)), arguments: transports)
-  func `kubectl port-forward carries many connections, and a refused one is told`(_ transport: [String: String]) async throws {
+  func `kubectl port-forward carries many connections, and a refused one is told`(
+    _ transport: [String: String]
+  ) async throws {
     try await withAPI { port, _ in
       let program: String = try #require(StreamServingTests.program)
       let script: String = """
@@ -227,10 +242,13 @@ struct StreamServingTests {
 
   @Test(.timeLimit(.minutes(1))) func `a URL is good for one session`() async throws {
     try await withAPI { port, _ in
-      let answer: Outcome = try await run("/usr/bin/env", ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:\(port)/api/v1/namespaces/default/pods/pod/exec?command=true"])
+      let answer: Outcome = try await run(
+        "/usr/bin/env",
+        [
+          "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
+          "http://127.0.0.1:\(port)/api/v1/namespaces/default/pods/pod/exec?command=true",
+        ])
       #expect(answer.output == "400")
     }
   }
 }
-
-
