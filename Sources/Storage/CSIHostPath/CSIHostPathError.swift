@@ -20,7 +20,9 @@ public struct CSIHostPathError: Error, Sendable, CustomStringConvertible, RPCErr
   static func noVolume(_ id: String) -> CSIHostPathError { CSIHostPathError(.notFound, "volume \(id) does not exist") }
 
   public var description: String { message }
+  /// The code, for gRPC.
   public var rpcErrorCode: RPCError.Code { code }
+  /// The message, for gRPC.
   public var rpcErrorMessage: String { message }
 }
 
