@@ -67,6 +67,9 @@ static int fail(struct child *child, const char *step) {
 static int run_child(void *argument) {
   struct child *child = argument;
   const struct apus_spawn *request = child->request;
+  // Descriptors that some library of the parent forgot to close on exec: the child would keep connections alive that
+  // the parent has closed. What is passed on is duplicated to its number below, which clears the flag again.
+  syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
   if (request->new_session && setsid() < 0) return fail(child, "setsid");
   if (request->parent_death_signal && prctl(PR_SET_PDEATHSIG, request->parent_death_signal, 0, 0, 0) < 0)
     return fail(child, "prctl PR_SET_PDEATHSIG");

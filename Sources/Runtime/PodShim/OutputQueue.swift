@@ -5,7 +5,8 @@ import Kernel
 /// Writes to a non-blocking descriptor what it takes now, and the rest when it takes more.
 final class OutputQueue {
   private let loop: EventLoop
-  private let descriptor: SharedDescriptor
+  /// Nil once it is closed: others may keep the queue, but the reader must see the end.
+  private var descriptor: SharedDescriptor?
   private var pending: [UInt8] = []
   private var closesWhenEmpty: Bool = false
   private(set) var isClosed: Bool = false
@@ -39,13 +40,15 @@ final class OutputQueue {
   func close() {
     guard !isClosed else { return }
     isClosed = true
-    loop.forget(descriptor.raw)
+    if let descriptor { loop.forget(descriptor.raw) }
+    descriptor = nil
     pending = []
     onChange?()
     onChange = nil
   }
 
   private func flush() {
+    guard let descriptor else { return }
     while !pending.isEmpty {
       do throws(SystemError) {
         let count: Int = try Kernel.writeSome(descriptor.raw, pending)
