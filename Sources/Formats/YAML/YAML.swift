@@ -14,7 +14,14 @@ public enum YAML {
   public static func documents(_ text: String) throws(YAMLError) -> [JSONValue] {
     do {
       var budget: Int = max(valuesMin, text.utf8.count * expansionMax)
-      return try Array(Yams.compose_all(yaml: text)).map { try value($0, budget: &budget, depth: 0) }.filter { !$0.isNull }
+      // The parser itself: the sequence of `compose_all` ends at an error and only notes it.
+      let parser: Yams.Parser = try Yams.Parser(yaml: text)
+      var documents: [JSONValue] = []
+      while let node: Node = try parser.nextRoot() {
+        let document: JSONValue = try value(node, budget: &budget, depth: 0)
+        if !document.isNull { documents.append(document) }
+      }
+      return documents
     } catch let error as YAMLError {
       throw error
     } catch let error as YamlError {

@@ -17,8 +17,11 @@ public struct YAMLError: Error, Hashable, Sendable, CustomStringConvertible {
 
   init(_ error: YamlError) {
     switch error {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-      self.init(message: problem, line: mark.line)
+    case .scanner(_, let problem, let mark, _):
+      // As Go's reader counts: errors on the first line name none.
+      self.init(message: problem, line: mark.line > 1 ? mark.line : nil)
+    case .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+      self.init(message: problem, line: mark.line > 1 ? mark.line - 1 : nil)
     case .duplicatedKeysInMapping(let duplicates, let context):
       let names: String = duplicates.map { "\"\($0)\"" }.sorted().joined(separator: ", ")
       self.init(message: "key \(names) already set in map", line: context.mark.line)

@@ -1,6 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
-import JSON
+public import JSON
 
 /// Reads a JSON tree as an object of a built-in kind: checks types, notes unknown and duplicate fields, brings
 /// values into their canonical form and fields into the order of the schema. Null and zero values that an
@@ -253,8 +253,13 @@ extension ObjectDecoder {
     return names.joined(separator: ".")
   }
 
-  static func word(_ value: JSONValue) -> String {
-    switch value {
+  static func word(_ value: JSONValue) -> String { value.jsonTypeName }
+}
+
+extension JSONValue {
+  /// Go's word for the type of a JSON value in messages.
+  public var jsonTypeName: String {
+    switch self {
     case .null: "null"
     case .bool: "bool"
     case .int, .double: "number"
@@ -263,7 +268,9 @@ extension ObjectDecoder {
     case .object: "object"
     }
   }
+}
 
+extension ObjectDecoder {
   private func mismatch(_ value: JSONValue, _ schema: Schema, _ field: SchemaField?) -> APISchemaError {
     fieldMismatch(Self.word(value), Self.goName(schema, field, owner))
   }

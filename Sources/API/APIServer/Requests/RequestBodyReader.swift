@@ -11,7 +11,8 @@ enum RequestBodyReader {
     case "", "application/json": return .json(bytes)
     case "application/yaml":
       do throws(YAMLError) {
-        return .yaml(try YAML.document(String(decoding: bytes, as: UTF8.self)), strictErrors: [])
+        let (document, duplicates) = try YAML.lenientDocument(String(decoding: bytes, as: UTF8.self))
+        return .yaml(document, strictErrors: duplicates)
       } catch {
         throw KindSchema.unrecognized("\(error)", kind, bytes)
       }

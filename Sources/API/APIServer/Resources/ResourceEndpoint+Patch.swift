@@ -24,9 +24,18 @@ enum PatchBody: Sendable {
     case "application/strategic-merge-patch+json" where isBuiltIn:
       self = .strategic(try PatchType.strategic.parse(bytes))
     case "application/apply-patch+yaml":
-      do throws(YAMLError) { self = .apply(try YAML.document(String(decoding: bytes, as: UTF8.self))) } catch {
+      let configuration: JSONValue
+      do throws(YAMLError) {
+        configuration = try YAML.lenientDocument(String(decoding: bytes, as: UTF8.self)).document
+      } catch {
         throw .badRequest("error decoding YAML: error converting YAML to JSON: \(error)")
       }
+      guard configuration.object != nil || configuration.isNull else {
+        throw .badRequest(
+          "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+            + "\(configuration.jsonTypeName) into Go value of type map[string]interface {}")
+      }
+      self = .apply(configuration)
     default:
       throw StatusError(
         code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .object(JSONObject()))
@@ -101,7 +110,8 @@ extension ResourceEndpoint {
   private func patched(
     _ live: JSONValue, _ body: PatchBody, _ options: WriteOptions, isNew: Bool = false
   ) async throws -> JSONValue {
-    let current: JSONValue = try await servedForm(live)
+    // As the object would be answered: messages of refused patches show it.
+    let current: JSONValue = resource.schema.normalized(try await servedForm(live))
     let schema: KindSchema = resource.schema
     let decoded: DecodedObject
     switch body {
@@ -129,17 +139,16 @@ extension ResourceEndpoint {
     _ current: JSONValue, _ given: JSONValue, _ options: WriteOptions
   ) throws -> JSONValue {
     let schema: KindSchema = resource.schema
-    var configuration: JSONValue = given
-    let name: String = configuration.objectName
-    if !name.isEmpty, name != info.name {
-      throw StatusError.badRequest("name in URL does not match name in apply configuration")
+    let object: JSONValue = try fieldManager(schema).applied(
+      live: current, configuration: given, manager: call.fieldManager, force: options.force, time: call.now.rfc3339)
+    let name: String = given.objectName
+    if name.isEmpty {
+      throw StatusError.badRequest(
+        "the name of the object (\(info.name) based on URL) was undeterminable: name must be provided")
     }
-    if name.isEmpty { configuration["metadata"]["name"] = .string(info.name) }
-    if resource.definition.isNamespaced, configuration.objectNamespace.isEmpty {
-      configuration["metadata"]["namespace"] = .string(info.namespace)
+    if name != info.name {
+      throw StatusError.badRequest("the name of the object (\(name)) does not match the name on the URL (\(info.name))")
     }
-    return try fieldManager(schema).applied(
-      live: current, configuration: configuration, manager: call.fieldManager, force: options.force,
-      time: call.now.rfc3339)
+    return object
   }
 }
