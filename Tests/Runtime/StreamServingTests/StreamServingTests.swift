@@ -251,4 +251,62 @@ struct StreamServingTests {
       #expect(answer.output == "400")
     }
   }
+
+  /// A Python with the `websocket` module, named by APUS_PYTHON.
+  private static let python: String? = ProcessInfo.processInfo.environment["APUS_PYTHON"]
+
+  private static let client: String = """
+    import base64, json, socket, sys, threading, websocket
+    base = "ws://127.0.0.1:%s/api/v1/namespaces/default/pods/pod/" % sys.argv[1]
+    def talk(protocol, encode, decode):
+        ws = websocket.create_connection(base + "exec?command=sh&command=-c&command=cat;exit%204&stdin=1&stdout=1&stderr=1",
+            subprotocols=[protocol])
+        seen = {}
+        ws.send(encode(0, b"hello"), opcode=2 if protocol[0] == "v" and "base64" not in protocol else 1)
+        while True:
+            try: code, data = ws.recv_data()
+            except websocket.WebSocketConnectionClosedException: break
+            if code == 8: break
+            channel, text = decode(data)
+            seen[channel] = seen.get(channel, b"") + text
+            if seen.get(1) == b"hello": ws.close(); break
+        return seen.get(1)
+    plain = lambda c, d: bytes([c]) + d, lambda m: (m[0], m[1:])
+    coded = lambda c, d: b"%d" % c + base64.b64encode(d), lambda m: (m[0] - 48, base64.b64decode(m[1:]))
+    for name, codec in (("v4.channel.k8s.io", plain), ("v5.channel.k8s.io", plain), ("base64.channel.k8s.io", coded), ("v4.base64.channel.k8s.io", coded)):
+        print(name, talk(name, *codec))
+    ws = websocket.create_connection(base + "exec?command=false&stdout=1", subprotocols=["v4.channel.k8s.io"])
+    while True:
+        code, data = ws.recv_data()
+        if code == 8: break
+        if data[:1] == b"\\x03": print(json.loads(data[1:])["details"]["causes"][0])
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    def echo():
+        near, _ = server.accept()
+        near.sendall(near.recv(100).upper())
+        near.close()
+    threading.Thread(target=echo, daemon=True).start()
+    ws = websocket.create_connection(base + "portforward?ports=%d" % port, subprotocols=["v4.channel.k8s.io"])
+    assert sorted(ws.recv_data()[1] for _ in "ab") == [bytes([c, port & 255, port >> 8]) for c in (0, 1)]
+    ws.send(b"\\x00ping", opcode=2)
+    print(ws.recv_data()[1])
+    """
+
+  @Test(.timeLimit(.minutes(1)), .enabled(if: python != nil, "needs APUS_PYTHON with the websocket module"))
+  func `other clients speak every channel protocol`() async throws {
+    try await withAPI { port, _ in
+      let done: Outcome = try await run(try #require(Self.python), ["-c", Self.client, String(port)])
+      #expect(
+        done.output == """
+          v4.channel.k8s.io b'hello'
+          v5.channel.k8s.io b'hello'
+          base64.channel.k8s.io b'hello'
+          v4.base64.channel.k8s.io b'hello'
+          {'reason': 'ExitCode', 'message': '1'}
+          b'\\x00PING'
+
+          """, "\(done.errors)")
+    }
+  }
 }

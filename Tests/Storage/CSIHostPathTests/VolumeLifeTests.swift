@@ -22,7 +22,9 @@ struct VolumeLifeTests {
       driverName: "test.csi", endpoint: "unix://\(socket)", nodeID: "node", stateDirectory: "\(directory)/state")
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
-        try await CSIHostPath(configuration: configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }).run()
+        try await CSIHostPath(
+          configuration: configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        ).run()
       }
       while !FileManager.default.fileExists(atPath: socket) { await Task.yield() }
       try await withUnixGRPCClient(socket) { connection in
@@ -63,7 +65,8 @@ struct VolumeLifeTests {
     _ = try await node.nodePublishVolume(request)
   }
 
-  private func unpublish(_ node: CSINode.Client<UnixGRPCClient.Transport>, _ id: String, _ target: String) async throws {
+  private func unpublish(_ node: CSINode.Client<UnixGRPCClient.Transport>, _ id: String, _ target: String) async throws
+  {
     var request: CSINodeUnpublishVolumeRequest = CSINodeUnpublishVolumeRequest()
     request.volumeID = id
     request.targetPath = target
@@ -94,7 +97,8 @@ struct VolumeLifeTests {
       try Data("changed".utf8).write(to: URL(fileURLWithPath: "\(first)/file"))
     }
     try await driving(directory) { clients in
-      let volumes: [CSIListVolumesResponse.Entry] = try await clients.controller.listVolumes(CSIListVolumesRequest()).entries
+      let volumes: [CSIListVolumesResponse.Entry] = try await clients.controller.listVolumes(CSIListVolumesRequest())
+        .entries
       let volume: CSIVolume = try #require(volumes.first?.volume)
       let snapshots: CSIListSnapshotsResponse = try await clients.controller.listSnapshots(CSIListSnapshotsRequest())
       var restore: CSICreateVolumeRequest = creation("restored", bytes: 1000)
