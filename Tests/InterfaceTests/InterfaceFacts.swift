@@ -51,7 +51,8 @@ enum InterfaceFacts {
       if type == "map" { type = "map<\(field["key"].string ?? ""),\(field["value"].string ?? "")>" }
       let label: String = type.hasPrefix("map<") || field["label"].string == nil ? "" : field["label"].string ?? ""
       let oneof: String = field["oneof"].string ?? ""
-      facts.insert("field \(name).\(field["name"].string ?? "") = \(field["number"].int ?? 0) \(type) \(label) \(oneof)")
+      facts.insert(
+        "field \(name).\(field["name"].string ?? "") = \(field["number"].int ?? 0) \(type) \(label) \(oneof)")
     }
     for inner: JSONValue in message["messages"].items { add(inner, name, &facts) }
     for inner: JSONValue in message["enums"].items { add(enumeration: inner, name, &facts) }
@@ -64,7 +65,9 @@ enum InterfaceFacts {
     }
   }
 
-  private static let scalars: Set<String> = ["string", "bytes", "bool", "int32", "int64", "double", "uint32", "uint64", "float"]
+  private static let scalars: Set<String> = [
+    "string", "bytes", "bool", "int32", "int64", "double", "uint32", "uint64", "float",
+  ]
 
   /// The facts, and the names of messages that have no protobuf form.
   static func referenceOfKubernetes() throws -> (facts: Set<String>, withoutProtobuf: [String]) {
@@ -72,7 +75,9 @@ enum InterfaceFacts {
     var ignored: [String] = []
     for package: JSONValue in try load("k8s/schema.json")["packages"].items {
       guard let scope: String = package["protoPackage"].string else { continue }
-      func qualified(_ type: String) -> String { scalars.contains(type) || type.contains(".") ? type : "\(scope).\(type)" }
+      func qualified(_ type: String) -> String {
+        scalars.contains(type) || type.contains(".") ? type : "\(scope).\(type)"
+      }
       for message: JSONValue in package["messages"].items {
         let name: String = "\(scope).\(message["name"].string ?? "")"
         if message["proto"].bool == false {
@@ -99,8 +104,10 @@ enum InterfaceFacts {
   /// Compiles the definitions of a folder below Protos/ and lists what they hold.
   static func compiled(folder: String) throws -> Set<String> {
     let protos: URL = root.appendingPathComponent("Protos")
-    let files: [String] = try FileManager.default.subpathsOfDirectory(atPath: protos.appendingPathComponent(folder).path)
-      .filter { $0.hasSuffix(".proto") }.map { "\(folder)/\($0)" }.sorted()
+    let files: [String] = try FileManager.default.subpathsOfDirectory(
+      atPath: protos.appendingPathComponent(folder).path
+    )
+    .filter { $0.hasSuffix(".proto") }.map { "\(folder)/\($0)" }.sorted()
     let output: URL = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).descriptors")
     defer { try? FileManager.default.removeItem(at: output) }
     let protoc: Process = Process()
@@ -150,7 +157,9 @@ enum InterfaceFacts {
     for inner in message.enumType { add(inner, name, &facts) }
   }
 
-  private static func add(_ enumeration: Google_Protobuf_EnumDescriptorProto, _ scope: String, _ facts: inout Set<String>) {
+  private static func add(
+    _ enumeration: Google_Protobuf_EnumDescriptorProto, _ scope: String, _ facts: inout Set<String>
+  ) {
     for value in enumeration.value { facts.insert("enum \(scope).\(enumeration.name).\(value.name) = \(value.number)") }
   }
 

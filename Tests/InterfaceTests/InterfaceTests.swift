@@ -29,7 +29,9 @@ import Testing
   private static func compare(_ expected: Set<String>, _ actual: Set<String>, _ name: String) {
     let missing: [String] = expected.subtracting(actual).sorted()
     let extra: [String] = actual.subtracting(expected).sorted()
-    #expect(missing.isEmpty, "\(name): \(missing.count) missing or different:\n\(missing.prefix(20).joined(separator: "\n"))")
-    #expect(extra.isEmpty, "\(name): \(extra.count) too much or different:\n\(extra.prefix(20).joined(separator: "\n"))")
+    #expect(
+      missing.isEmpty, "\(name): \(missing.count) missing or different:\n\(missing.prefix(20).joined(separator: "\n"))")
+    #expect(
+      extra.isEmpty, "\(name): \(extra.count) too much or different:\n\(extra.prefix(20).joined(separator: "\n"))")
   }
 }

@@ -24,7 +24,9 @@ extension YAML {
         var lines: [(line: Int, key: String)] = []
         collect(node, &lines)
         strip(&document)
-        let messages: [String] = lines.sorted { $0.line < $1.line }.map { "line \($0.line): key \"\($0.key)\" already set in map" }
+        let messages: [String] = lines.sorted { $0.line < $1.line }.map {
+          "line \($0.line): key \"\($0.key)\" already set in map"
+        }
         return (document, messages)
       } catch let error as YamlError {
         guard case .duplicatedKeysInMapping(_, let context) = error, count < duplicatesMax,

@@ -25,7 +25,10 @@ import Testing
       ],
     ])
     let decoded: DecodedObject = try kind.decode(
-      .json(Array(#"{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w","foo":1},"spec":{"x":1,"n":null,"m":null,"free":{"y":[null]}}}"#.utf8)),
+      .json(
+        Array(
+          #"{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w","foo":1},"spec":{"x":1,"n":null,"m":null,"free":{"y":[null]}}}"#
+            .utf8)),
       validation: .warn)
     #expect(decoded.object["spec"] == ["n": nil, "free": ["y": [nil]], "a": 3])
     #expect(decoded.warnings == ["unknown field \"metadata.foo\"", "unknown field \"spec.x\""])

@@ -30,7 +30,9 @@ import Testing
         let result: JSONValue = manager.updated(live: .null, object: object, manager: "golden", time: Self.now)
         let ours: FieldSet = FieldSet(fieldsV1: result["metadata"]["managedFields"][0]["fieldsV1"]) ?? FieldSet()
         let theirs: FieldSet = FieldSet(fieldsV1: entries[0]["fieldsV1"]) ?? FieldSet()
-        for path: String in theirs.difference(ours).displayPaths() where !Self.isDropped(path) { differences.append("\(name) \(index): \(path) missing") }
+        for path: String in theirs.difference(ours).displayPaths() where !Self.isDropped(path) {
+          differences.append("\(name) \(index): \(path) missing")
+        }
       }
     }
     #expect(count > 100)
@@ -39,12 +41,18 @@ import Testing
 
   /// Whether the server drops or empties the field after the owner was noted.
   private static func isDropped(_ path: String) -> Bool {
-    [".spec.dataSource", ".spec.strategy", ".spec.preferredHolder", ".spec.updateStrategy", ".endpoints", ".spec.drivers",
-      ".spec.limits"].contains { path.hasPrefix($0) }
+    [
+      ".spec.dataSource", ".spec.strategy", ".spec.preferredHolder", ".spec.updateStrategy", ".endpoints",
+      ".spec.drivers",
+      ".spec.limits",
+    ].contains { path.hasPrefix($0) }
   }
 
   private static func configMap(_ data: JSONValue, name: String = "a") -> JSONValue {
-    ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": .string(name), "namespace": "n", "uid": "u"], "data": data]
+    [
+      "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": .string(name), "namespace": "n", "uid": "u"],
+      "data": data,
+    ]
   }
 
   private static func manager(_ group: String, _ version: String, _ kind: String) throws -> FieldManager {
@@ -57,7 +65,8 @@ import Testing
       live: .null, configuration: Self.configMap(["x": "1"]), manager: "m1", force: false, time: Self.now)
     #expect(one["metadata"]["managedFields"][0]["fieldsV1"] == ["f:data": ["f:x": [:]]])
     #expect(throws: StatusError.self) {
-      try manager.applied(live: one, configuration: Self.configMap(["x": "2"]), manager: "m2", force: false, time: Self.now)
+      try manager.applied(
+        live: one, configuration: Self.configMap(["x": "2"]), manager: "m2", force: false, time: Self.now)
     }
     let two: JSONValue = try manager.applied(
       live: one, configuration: Self.configMap(["x": "2"]), manager: "m2", force: true, time: Self.now)

@@ -23,7 +23,9 @@ enum GoldenCorpus {
   /// Every scenario with its name.
   static func all() throws -> [(name: String, scenario: JSONValue)] {
     guard let folder else { return [] }
-    let names: [String] = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".json") }
+    let names: [String] = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+      $0.hasSuffix(".json")
+    }
     return try names.sorted().map { name in
       (String(name.dropLast(5)), try scenario(String(name.dropLast(5))))
     }

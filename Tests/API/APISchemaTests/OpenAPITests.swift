@@ -57,7 +57,9 @@ import Testing
           found.append("\(path)/\(key) is missing: \(value.text.prefix(150))")
         }
       }
-      for (key, value) in right where left[key] == nil { found.append("\(path)/\(key) is extra: \(value.text.prefix(150))") }
+      for (key, value) in right where left[key] == nil {
+        found.append("\(path)/\(key) is extra: \(value.text.prefix(150))")
+      }
     default: found.append("\(path): expected \(expected.text.prefix(200)), got \(actual.text.prefix(200))")
     }
   }
@@ -71,9 +73,12 @@ import Testing
         guard let path: String = step["req"]["path"].string, step["res"]["status"].int == 200 else { continue }
         let expected: JSONValue = Self.withoutDescriptions(step["res"]["body"])
         if path == "/openapi/v3" {
-          if expected["paths"].object?.keys.sorted() != documents.v3Paths { found.append("the index: \(documents.v3Paths)") }
+          if expected["paths"].object?.keys.sorted() != documents.v3Paths {
+            found.append("the index: \(documents.v3Paths)")
+          }
         } else {
-          let actual: JSONValue = Self.withoutDescriptions(documents.v3(String(path.dropFirst("/openapi/v3/".count))) ?? .null)
+          let actual: JSONValue = Self.withoutDescriptions(
+            documents.v3(String(path.dropFirst("/openapi/v3/".count))) ?? .null)
           Self.differences(expected, actual, name, &found)
         }
       }

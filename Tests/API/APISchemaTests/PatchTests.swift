@@ -23,12 +23,19 @@ import Testing
   }
 
   @Test func `directives delete, replace, retain and order`() throws {
-    let start: JSONValue = ["containers": [["name": "a"], ["name": "b"]], "volumes": [["name": "v", "emptyDir": [:]]]]
-    #expect(try Self.strategic(start, ["containers": [["name": "a", "$patch": "delete"]]])["containers"] == [["name": "b"]])
-    #expect(try Self.strategic(start, ["containers": [["$patch": "replace"], ["name": "z"]]])["containers"] == [["name": "z"]])
+    let start: JSONValue = [
+      "containers": [["name": "a"], ["name": "b"]], "volumes": [["name": "v", "emptyDir": [:]]],
+    ]
+    #expect(
+      try Self.strategic(start, ["containers": [["name": "a", "$patch": "delete"]]])["containers"] == [["name": "b"]])
+    #expect(
+      try Self.strategic(start, ["containers": [["$patch": "replace"], ["name": "z"]]])["containers"] == [["name": "z"]]
+    )
     let order: JSONValue = ["$setElementOrder/containers": [["name": "b"], ["name": "a"]]]
     #expect(try Self.strategic(start, order)["containers"] == [["name": "b"], ["name": "a"]])
-    let retain: JSONValue = ["volumes": [["name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": ["path": "/x"]]]]
+    let retain: JSONValue = [
+      "volumes": [["name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": ["path": "/x"]]]
+    ]
     #expect(try Self.strategic(start, retain)["volumes"] == [["name": "v", "hostPath": ["path": "/x"]]])
     let metadata: JSONValue = try Self.pod().strategicallyPatched(
       ["metadata": ["finalizers": ["a/a", "b/b"]]],
@@ -59,7 +66,8 @@ import Testing
   }
 
   @Test(arguments: [
-    #"[{"op":"test","path":"/b/c","value":2}]"#, #"[{"op":"remove","path":"/x"}]"#, #"[{"op":"replace","path":"/x/y","value":1}]"#,
+    #"[{"op":"test","path":"/b/c","value":2}]"#, #"[{"op":"remove","path":"/x"}]"#,
+    #"[{"op":"replace","path":"/x/y","value":1}]"#,
     #"[{"op":"add","path":"/a/9","value":1}]"#, #"[{"op":"frob","path":"/a"}]"#, #"[{"op":"add","value":1}]"#,
   ])
   func `JSON patches that cannot be applied are refused`(_ patch: String) throws {
@@ -70,6 +78,9 @@ import Testing
 
   @Test func `merge patches remove what is null`() throws {
     let document: JSONValue = ["a": ["b": 1, "c": 2], "l": [1]]
-    #expect(document.mergePatched(with: ["a": ["b": nil, "d": ["e": nil, "f": 1]], "l": [2]]) == ["a": ["c": 2, "d": ["f": 1]], "l": [2]])
+    #expect(
+      document.mergePatched(with: ["a": ["b": nil, "d": ["e": nil, "f": 1]], "l": [2]]) == [
+        "a": ["c": 2, "d": ["f": 1]], "l": [2],
+      ])
   }
 }

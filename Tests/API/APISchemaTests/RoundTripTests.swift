@@ -62,7 +62,9 @@ import Testing
         guard let other: JSONValue = right[key] else { return "\(path).\(key) is missing: \(left[key]?.text ?? "")" }
         return difference(left[key] ?? .null, other, "\(path).\(key)")
       }
-      for key: String in right.keys where left[key] == nil { return "\(path).\(key) is extra: \(right[key]?.text ?? "")" }
+      for key: String in right.keys where left[key] == nil {
+        return "\(path).\(key) is extra: \(right[key]?.text ?? "")"
+      }
     case (.array(let left), .array(let right)) where left.count == right.count:
       for (index, (one, other)) in zip(left, right).enumerated() where one != other {
         return difference(one, other, "\(path)[\(index)]")
@@ -77,6 +79,8 @@ import Testing
     let registry: SchemaRegistry = try SchemaRegistry(base64: kubernetesDescriptorSet)
     print("descriptor set: \(ContinuousClock.now - start), \(registry.messages.count) messages")
     #expect(registry.kind("apps", "v1", "Deployment") != nil)
-    #expect(registry.kind("", "v1", "Pod")?.schema.at("spec", "containers", "ports")?.merge == .map(["containerPort", "protocol"]))
+    #expect(
+      registry.kind("", "v1", "Pod")?.schema.at("spec", "containers", "ports")?.merge
+        == .map(["containerPort", "protocol"]))
   }
 }

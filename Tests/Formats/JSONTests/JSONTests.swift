@@ -17,7 +17,8 @@ import Testing
     ("", "unexpected end of JSON input"), (#"{"a" 1}"#, "invalid character '1' after object key"),
     (#"[1 2]"#, "invalid character '2' after array element"), (#"{}{"#, "invalid character '{' after top-level value"),
     (#"{a:1}"#, "invalid character 'a' looking for beginning of object key string"),
-    ("\"\u{01}\"", #"invalid character '\x01' in string literal"#), (#""\q""#, "invalid character 'q' in string escape code"),
+    ("\"\u{01}\"", #"invalid character '\x01' in string literal"#),
+    (#""\q""#, "invalid character 'q' in string escape code"),
     ("01", "invalid character '1' after top-level value"), ("-", "unexpected end of JSON input"),
     ("1.x", "invalid character 'x' after decimal point in numeric literal"),
   ])

@@ -97,7 +97,8 @@ struct FieldSet: Hashable, Sendable {
         continue
       }
       let left: Entry = Entry(
-        isMember: entry.isMember && !match.isMember, rest: entry.rest.isEmpty ? entry.rest : entry.rest.difference(match.rest))
+        isMember: entry.isMember && !match.isMember,
+        rest: entry.rest.isEmpty ? entry.rest : entry.rest.difference(match.rest))
       if left.isMember || !left.rest.isEmpty { result.entries[step] = left }
     }
     return result

@@ -26,7 +26,8 @@ extension TypedValue {
       guard case .array(let items) = value else { return ["\(prefix)expected list, got &{\(goPlain(value))}"] }
       return listErrors(items, type, path)
     case .string, .bytes, .duration:
-      return value.string == nil ? ["\(prefix)expected string, got &value.valueUnstructured{Value:\(goSyntax(value))}"] : []
+      return value.string == nil
+        ? ["\(prefix)expected string, got &value.valueUnstructured{Value:\(goSyntax(value))}"] : []
     case .int32, .int64, .double:
       return value.double == nil ? ["\(prefix)expected numeric (int or float), got \(goType(value))"] : []
     case .boolean: return value.bool == nil ? ["\(prefix)expected boolean, got &{\(goPlain(value))}"] : []
@@ -84,7 +85,8 @@ extension TypedValue {
     case .array(let items): "[]interface {}{" + items.map(goSyntax).joined(separator: ", ") + "}"
     case .object(let members):
       "map[string]interface {}{"
-        + members.sorted { $0.key < $1.key }.map { "\($0.key.goQuoted):\(goSyntax($0.value))" }.joined(separator: ", ") + "}"
+        + members.sorted { $0.key < $1.key }.map { "\($0.key.goQuoted):\(goSyntax($0.value))" }.joined(separator: ", ")
+        + "}"
     default: value.text
     }
   }

@@ -35,7 +35,9 @@ struct GoTime {
     let second: Int = try scanner.number(2, "05", 0...59, "second")
     nanoseconds = try scanner.fraction()
     let offset: Int = try scanner.zone()
-    guard scanner.rest.isEmpty else { throw scanner.failure(": extra text: \(String(Substring(scanner.rest)).goQuoted)") }
+    guard scanner.rest.isEmpty else {
+      throw scanner.failure(": extra text: \(String(Substring(scanner.rest)).goQuoted)")
+    }
     guard day >= 1, day <= Self.daysIn(month, year) else { throw scanner.failure(": day out of range") }
     let days: Int = Self.days(year, month, day)
     seconds = Int64(days * 86400 + hour * 3600 + minute * 60 + second - offset)
@@ -51,7 +53,8 @@ struct GoTime {
     }
     let (year, month, day) = Self.civil(Int(days))
     var text: String = "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T"
-    text += "\(Self.padded(Int(rest / 3600), 2)):\(Self.padded(Int(rest / 60 % 60), 2)):\(Self.padded(Int(rest % 60), 2))"
+    text +=
+      "\(Self.padded(Int(rest / 3600), 2)):\(Self.padded(Int(rest / 60 % 60), 2)):\(Self.padded(Int(rest % 60), 2))"
     if layout == .microseconds { text += "." + Self.padded(Int(nanoseconds / 1000), 6) }
     return text + "Z"
   }
@@ -108,7 +111,9 @@ extension GoTime {
       return failure(" as \(layout.rawValue.goQuoted): cannot parse \(rest.goQuoted) as \(element.goQuoted)")
     }
 
-    mutating func number(_ width: Int, _ element: String, _ range: ClosedRange<Int>, _ name: String) throws(APISchemaError) -> Int {
+    mutating func number(
+      _ width: Int, _ element: String, _ range: ClosedRange<Int>, _ name: String
+    ) throws(APISchemaError) -> Int {
       let digits: Substring.UTF8View = rest.prefix(width)
       guard digits.count == width, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { throw mismatch(element) }
       let value: Int = digits.reduce(0) { $0 * 10 + Int($1) - 0x30 }
@@ -124,7 +129,8 @@ extension GoTime {
 
     /// The fraction of a second: any number of digits, or exactly six where the layout has them.
     mutating func fraction() throws(APISchemaError) -> Int32 {
-      let hasFraction: Bool = rest.first == UInt8(ascii: ".") && rest.dropFirst().first.map { (0x30...0x39).contains($0) } == true
+      let hasFraction: Bool =
+        rest.first == UInt8(ascii: ".") && rest.dropFirst().first.map { (0x30...0x39).contains($0) } == true
       if layout == .microseconds {
         guard hasFraction, rest.dropFirst().prefix(6).count == 6,
           rest.dropFirst().prefix(6).allSatisfy({ (0x30...0x39).contains($0) })

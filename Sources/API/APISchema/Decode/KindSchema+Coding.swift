@@ -118,7 +118,8 @@ extension KindSchema {
       throw Self.unrecognized("couldn't get version/kind; json parse error: \(why)", kind.kind, raw)
     }
     for name: String in ["apiVersion", "kind"] where !tree[name].isNull && tree[name].string == nil {
-      let why: String = "json: cannot unmarshal \(ObjectDecoder.word(tree[name])) into Go struct field .\(name) of type string"
+      let why: String =
+        "json: cannot unmarshal \(ObjectDecoder.word(tree[name])) into Go struct field .\(name) of type string"
       throw Self.unrecognized("couldn't get version/kind; json parse error: \(why)", kind.kind, raw)
     }
     let actual: GroupVersionKind = try declaredKind(tree, raw)

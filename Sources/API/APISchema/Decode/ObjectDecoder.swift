@@ -221,7 +221,9 @@ struct ObjectDecoder {
     case (.bool, .schemaOrBool), (.array, .schemaOrStringArray): return value
     default:
       let shape: String = schema.shape == .schemaOrBool ? "boolean JSON" : "array JSON"
-      throw APISchemaError(.typeMismatch, "\(shape == "boolean JSON" ? "boolean or JSON schema expected" : "array or JSON schema expected")")
+      throw APISchemaError(
+        .typeMismatch,
+        "\(shape == "boolean JSON" ? "boolean or JSON schema expected" : "array or JSON schema expected")")
     }
   }
 }

@@ -39,7 +39,9 @@ enum QuantityText {
 
   /// A suffix without digits (`e3`, `k`) is zero of it, as upstream reads it.
   private static func withoutDigits(_ text: String) -> ResourceQuantity? {
-    guard let first: Character = text.first, !first.isNumber, first != "+", first != "-", first != "." else { return nil }
+    guard let first: Character = text.first, !first.isNumber, first != "+", first != "-", first != "." else {
+      return nil
+    }
     return ResourceQuantity("0" + text)
   }
 

@@ -122,7 +122,8 @@ struct SchemaBuilder {
     return entry
   }
 
-  private func addFields(_ descriptor: MessageDescriptor, _ all: [String: MessageDescriptor], _ done: inout Set<String>) {
+  private func addFields(_ descriptor: MessageDescriptor, _ all: [String: MessageDescriptor], _ done: inout Set<String>)
+  {
     guard done.insert(descriptor.name).inserted, let schema: Schema = messages[descriptor.name],
       schema.shape == .object
     else { return }
@@ -160,11 +161,12 @@ struct SchemaBuilder {
       schema = wire.schema
     }
     // A field may say how its object merges whatever the object's type says.
-    let merge: Schema.Merge? = switch field.mapType {
-    case "atomic": .atomic
-    case "granular": .granular
-    default: nil
-    }
+    let merge: Schema.Merge? =
+      switch field.mapType {
+      case "atomic": .atomic
+      case "granular": .granular
+      default: nil
+      }
     var result: SchemaField = SchemaField(
       field.jsonName.isEmpty ? field.name : field.jsonName, schema, merge: merge)
     result.isRequired = field.isRequired

@@ -136,7 +136,8 @@ struct OpenAPIComponents {
 
   /// Types whose fields upstream does not describe: their references stand alone.
   private static func isUndescribed(_ field: SchemaField, of schema: Schema) -> Bool {
-    schema.name.hasSuffix(".JSONSchemaProps") || (schema.name.hasSuffix("networking.v1.IngressRule") && field.name == "http")
+    schema.name.hasSuffix(".JSONSchemaProps")
+      || (schema.name.hasSuffix("networking.v1.IngressRule") && field.name == "http")
   }
 
   private mutating func property(_ field: SchemaField, of schema: Schema) -> JSONValue {
@@ -189,7 +190,8 @@ struct OpenAPIComponents {
     case .list:
       // A named list type is written out, not referred to.
       return ["type": "array", "items": schema.element.map { value($0) } ?? .object(JSONObject())]
-    case .map: return ["type": "object", "additionalProperties": schema.element.map { value($0) } ?? .object(JSONObject())]
+    case .map:
+      return ["type": "object", "additionalProperties": schema.element.map { value($0) } ?? .object(JSONObject())]
     default: return reference(schema)
     }
   }

@@ -15,7 +15,8 @@ public struct OpenAPIDocuments: Sendable {
 
   /// Documents of a server.
   public init(
-    version: String = "1.36", groups: [(groupVersion: GroupVersion, resources: [OpenAPIResource])], custom: [KindSchema] = []
+    version: String = "1.36", groups: [(groupVersion: GroupVersion, resources: [OpenAPIResource])],
+    custom: [KindSchema] = []
   ) {
     self.version = version
     self.groups = groups
@@ -58,7 +59,8 @@ public struct OpenAPIDocuments: Sendable {
     var text: String = "\(path) \(version)"
     for (groupVersion, resources) in groups where path == "v2" || Self.path(groupVersion) == path {
       for resource: OpenAPIResource in resources {
-        text += "\n\(resource.plural)/\(resource.subresource) \(resource.kind) \(resource.isNamespaced) \(resource.verbs)"
+        text +=
+          "\n\(resource.plural)/\(resource.subresource) \(resource.kind) \(resource.isNamespaced) \(resource.verbs)"
       }
     }
     var bytes: [UInt8] = Array(text.utf8)
@@ -78,7 +80,9 @@ public struct OpenAPIDocuments: Sendable {
     var parts: JSONObject = JSONObject()
     if !components.schemas.isEmpty { parts["schemas"] = components.object }
     parts["securitySchemes"] = [
-      "BearerToken": ["type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"]
+      "BearerToken": [
+        "type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header",
+      ]
     ]
     return [
       "openapi": "3.0.0", "info": ["title": "Kubernetes", "version": .string(version)], "paths": paths,
@@ -93,27 +97,36 @@ public struct OpenAPIDocuments: Sendable {
     let meta: String = "k8s.io.apimachinery.pkg.apis.meta.v1."
     let types: [String] = ["application/json", "application/vnd.kubernetes.protobuf", "application/yaml"]
     func add(_ url: String, _ tag: String, _ name: String, _ schema: JSONValue, _ types: [String]) {
-      operations.add(url, "get", [
-        "tags": [.string(tag)], "operationId": .string(name), "responses": operations.responses([(200, schema)], types),
-      ])
+      operations.add(
+        url, "get",
+        [
+          "tags": [.string(tag)], "operationId": .string(name),
+          "responses": operations.responses([(200, schema)], types),
+        ])
     }
     switch path {
     case "version":
       let name: String = "io.k8s.apimachinery.pkg.version.Info"
       operations.components.define(name, Self.versionInfo)
-      add("/version/", "version", "getCodeVersion", ["$ref": .string("#/components/schemas/" + name)], ["application/json"])
+      add(
+        "/version/", "version", "getCodeVersion", ["$ref": .string("#/components/schemas/" + name)],
+        ["application/json"])
     case "api":
       add("/api/", "core", "getCoreAPIVersions", operations.components.reference(message: meta + "APIVersions"), types)
     case "apis":
       add("/apis/", "apis", "getAPIVersions", operations.components.reference(message: meta + "APIGroupList"), types)
     case "openid/v1/jwks":
-      add("/openid/v1/jwks/", "openid", "getServiceAccountIssuerOpenIDKeyset", ["type": "string"], ["application/jwk-set+json"])
+      add(
+        "/openid/v1/jwks/", "openid", "getServiceAccountIssuerOpenIDKeyset", ["type": "string"],
+        ["application/jwk-set+json"])
     case ".well-known/openid-configuration":
-      add("/.well-known/openid-configuration/", "WellKnown", "getServiceAccountIssuerOpenIDConfiguration",
+      add(
+        "/.well-known/openid-configuration/", "WellKnown", "getServiceAccountIssuerOpenIDConfiguration",
         ["type": "string"], ["application/json"])
     default:
       let name: String = OpenAPIOperations.groupName(String(path.dropFirst(5)))
-      add("/\(path)/", name, "get\(OpenAPIOperations.capitalized(name))APIGroup",
+      add(
+        "/\(path)/", name, "get\(OpenAPIOperations.capitalized(name))APIGroup",
         operations.components.reference(message: meta + "APIGroup"), types)
     }
     return document(operations.paths, operations.components)
@@ -151,7 +164,9 @@ public struct OpenAPIDocuments: Sendable {
       "swagger": "2.0", "info": ["title": "Kubernetes", "version": .string(version)], "paths": .object(paths),
       "definitions": components.object,
       "securityDefinitions": [
-        "BearerToken": ["type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"]
+        "BearerToken": [
+          "type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header",
+        ]
       ],
       "security": [["BearerToken": []]],
     ]

@@ -11,7 +11,9 @@ struct OpenAPIOperations {
   private var order: [String] = []
 
   private static let meta: String = "k8s.io.apimachinery.pkg.apis.meta.v1."
-  private static let mediaTypes: [String] = ["application/json", "application/vnd.kubernetes.protobuf", "application/yaml"]
+  private static let mediaTypes: [String] = [
+    "application/json", "application/vnd.kubernetes.protobuf", "application/yaml",
+  ]
   private static let watchTypes: [String] = [
     "application/json", "application/json;stream=watch", "application/vnd.kubernetes.protobuf",
     "application/vnd.kubernetes.protobuf;stream=watch", "application/yaml",
@@ -70,10 +72,12 @@ struct OpenAPIOperations {
   /// Adds the discovery operation of the group-version.
   mutating func addDiscovery() {
     let list: JSONValue = components.reference(message: Self.meta + "APIResourceList")
-    add("\(base)/", "get", [
-      "tags": [.string(tag)], "description": "get available resources",
-      "operationId": .string("get\(title)APIResources"), "responses": responses([(200, list)], Self.mediaTypes),
-    ])
+    add(
+      "\(base)/", "get",
+      [
+        "tags": [.string(tag)], "description": "get available resources",
+        "operationId": .string("get\(title)APIResources"), "responses": responses([(200, list)], Self.mediaTypes),
+      ])
   }
 
   /// Adds an operation as it is.
@@ -123,13 +127,15 @@ struct OpenAPIOperations {
     result["tags"] = [.string(tag)]
     result["description"] = .string("\(action) \(resource.kind.kind)")
     result["operationId"] = .string(name)
-    let all: [JSONValue] = (parameters + ["pretty"]).map { OpenAPIParameters.query($0) } + inPath.map { OpenAPIParameters.path($0) }
+    let all: [JSONValue] =
+      (parameters + ["pretty"]).map { OpenAPIParameters.query($0) } + inPath.map { OpenAPIParameters.path($0) }
     result["parameters"] = .array(all)
     if !body.isNull { result["requestBody"] = body }
     result["responses"] = responses
     result["x-kubernetes-action"] = .string(action)
     result["x-kubernetes-group-version-kind"] = [
-      "group": .string(resource.kind.group), "version": .string(resource.kind.version), "kind": .string(resource.kind.kind),
+      "group": .string(resource.kind.group), "version": .string(resource.kind.version),
+      "kind": .string(resource.kind.kind),
     ]
     return .object(result)
   }
@@ -145,24 +151,33 @@ struct OpenAPIOperations {
     if resource.verbs.contains("list") {
       let list: JSONValue = components.reference(listKind(resource))
       let answer: JSONValue = responses([(200, list)], Self.watchTypes)
-      add(path, "get", operation(resource, "list\(title)\(noun)", action: "list", OpenAPIParameters.list, inPath: inPath, answer))
+      add(
+        path, "get",
+        operation(resource, "list\(title)\(noun)", action: "list", OpenAPIParameters.list, inPath: inPath, answer))
       if resource.isNamespaced {
         let name: String = "list\(title)\(resource.resourceKind)ForAllNamespaces"
-        add("\(base)/\(resource.plural)", "get", operation(resource, name, action: "list", OpenAPIParameters.list, inPath: [], answer))
+        add(
+          "\(base)/\(resource.plural)", "get",
+          operation(resource, name, action: "list", OpenAPIParameters.list, inPath: [], answer))
       }
     }
     if resource.verbs.contains("create") {
       let object: JSONValue = components.reference(resource.kind)
-      add(path, "post", operation(
-        resource, "create\(title)\(noun)", action: "post", OpenAPIParameters.write, inPath: inPath, body: Self.body(object),
-        responses([(200, object), (201, object), (202, object)], Self.mediaTypes)))
+      add(
+        path, "post",
+        operation(
+          resource, "create\(title)\(noun)", action: "post", OpenAPIParameters.write, inPath: inPath,
+          body: Self.body(object),
+          responses([(200, object), (201, object), (202, object)], Self.mediaTypes)))
     }
     if resource.verbs.contains("deletecollection") {
       let options: JSONValue = components.reference(message: Self.meta + "DeleteOptions")
       let status: JSONValue = components.reference(message: Self.meta + "Status")
-      add(path, "delete", operation(
-        resource, "delete\(title)Collection\(noun)", action: "deletecollection", OpenAPIParameters.deleteCollection,
-        inPath: inPath, body: Self.body(options, isRequired: false), responses([(200, status)], Self.mediaTypes)))
+      add(
+        path, "delete",
+        operation(
+          resource, "delete\(title)Collection\(noun)", action: "deletecollection", OpenAPIParameters.deleteCollection,
+          inPath: inPath, body: Self.body(options, isRequired: false), responses([(200, status)], Self.mediaTypes)))
     }
   }
 
@@ -175,28 +190,41 @@ struct OpenAPIOperations {
     let object: JSONValue = components.reference(resource.kind)
     if resource.verbs.contains("get") {
       let isLog: Bool = resource.subresource == "log"
-      let answer: JSONValue = isLog
-        ? responses([(200, ["type": "string"])], ["text/plain"] + Self.mediaTypes) : responses([(200, object)], Self.mediaTypes)
-      add(path, "get", operation(
-        resource, "read\(title)\(noun)", action: "get", isLog ? OpenAPIParameters.log : [], inPath: inPath, answer))
+      let answer: JSONValue =
+        isLog
+        ? responses([(200, ["type": "string"])], ["text/plain"] + Self.mediaTypes)
+        : responses([(200, object)], Self.mediaTypes)
+      add(
+        path, "get",
+        operation(
+          resource, "read\(title)\(noun)", action: "get", isLog ? OpenAPIParameters.log : [], inPath: inPath, answer))
     }
     if resource.verbs.contains("update") {
-      add(path, "put", operation(
-        resource, "replace\(title)\(noun)", action: "put", OpenAPIParameters.write, inPath: inPath, body: Self.body(object),
-        responses([(200, object), (201, object)], Self.mediaTypes)))
+      add(
+        path, "put",
+        operation(
+          resource, "replace\(title)\(noun)", action: "put", OpenAPIParameters.write, inPath: inPath,
+          body: Self.body(object),
+          responses([(200, object), (201, object)], Self.mediaTypes)))
     }
     if resource.verbs.contains("create"), !resource.subresource.isEmpty {
-      add(path, "post", operation(
-        resource, "create\(title)\(noun)", action: "post", OpenAPIParameters.write, inPath: inPath, body: Self.body(object),
-        responses([(200, object), (201, object), (202, object)], Self.mediaTypes)))
+      add(
+        path, "post",
+        operation(
+          resource, "create\(title)\(noun)", action: "post", OpenAPIParameters.write, inPath: inPath,
+          body: Self.body(object),
+          responses([(200, object), (201, object), (202, object)], Self.mediaTypes)))
     }
     if resource.verbs.contains("delete") {
       let options: JSONValue = components.reference(message: Self.meta + "DeleteOptions")
-      let answer: JSONValue = OpenAPIParameters.returnsDeleted(resource.kind)
+      let answer: JSONValue =
+        OpenAPIParameters.returnsDeleted(resource.kind)
         ? object : components.reference(message: Self.meta + "Status")
-      add(path, "delete", operation(
-        resource, "delete\(title)\(noun)", action: "delete", OpenAPIParameters.delete, inPath: inPath,
-        body: Self.body(options, isRequired: false), responses([(200, answer), (202, answer)], Self.mediaTypes)))
+      add(
+        path, "delete",
+        operation(
+          resource, "delete\(title)\(noun)", action: "delete", OpenAPIParameters.delete, inPath: inPath,
+          body: Self.body(options, isRequired: false), responses([(200, answer), (202, answer)], Self.mediaTypes)))
     }
     if resource.verbs.contains("patch") { addPatch(resource, path, noun, inPath, object) }
   }
@@ -206,11 +234,15 @@ struct OpenAPIOperations {
   ) {
     let patch: JSONValue = components.reference(message: Self.meta + "Patch")
     var content: JSONObject = JSONObject()
-    let types: [PatchType] = components.custom[resource.kind] == nil ? [.apply, .json, .merge, .strategic] : [.apply, .json, .merge]
+    let types: [PatchType] =
+      components.custom[resource.kind] == nil ? [.apply, .json, .merge, .strategic] : [.apply, .json, .merge]
     for type: PatchType in types { content.appendUnique(type.rawValue, ["schema": patch]) }
-    add(path, "patch", operation(
-      resource, "patch\(title)\(noun)", action: "patch", OpenAPIParameters.write + ["force"], inPath: inPath,
-      body: ["content": .object(content), "required": true], responses([(200, object), (201, object)], Self.mediaTypes)))
+    add(
+      path, "patch",
+      operation(
+        resource, "patch\(title)\(noun)", action: "patch", OpenAPIParameters.write + ["force"], inPath: inPath,
+        body: ["content": .object(content), "required": true],
+        responses([(200, object), (201, object)], Self.mediaTypes)))
   }
 
   private mutating func addWatches(_ resource: OpenAPIResource, _ noun: String) {
@@ -219,17 +251,28 @@ struct OpenAPIOperations {
     let answer: JSONValue = responses([(200, event)], Self.watchTypes)
     let all: String = "\(base)/watch/\(resource.plural)"
     guard resource.isNamespaced else {
-      add(all, "get", operation(resource, "watch\(title)\(noun)List", action: "watchlist", OpenAPIParameters.list, inPath: [], answer))
-      add("\(all)/{name}", "get", operation(resource, "watch\(title)\(noun)", action: "watch", OpenAPIParameters.list, inPath: ["name"], answer))
+      add(
+        all, "get",
+        operation(resource, "watch\(title)\(noun)List", action: "watchlist", OpenAPIParameters.list, inPath: [], answer)
+      )
+      add(
+        "\(all)/{name}", "get",
+        operation(resource, "watch\(title)\(noun)", action: "watch", OpenAPIParameters.list, inPath: ["name"], answer))
       return
     }
     let some: String = "\(base)/watch/namespaces/{namespace}/\(resource.plural)"
     let name: String = "watch\(title)\(resource.resourceKind)ListForAllNamespaces"
     add(all, "get", operation(resource, name, action: "watchlist", OpenAPIParameters.list, inPath: [], answer))
-    add(some, "get", operation(
-      resource, "watch\(title)\(noun)List", action: "watchlist", OpenAPIParameters.list, inPath: ["namespace"], answer))
-    add("\(some)/{name}", "get", operation(
-      resource, "watch\(title)\(noun)", action: "watch", OpenAPIParameters.list, inPath: ["name", "namespace"], answer))
+    add(
+      some, "get",
+      operation(
+        resource, "watch\(title)\(noun)List", action: "watchlist", OpenAPIParameters.list, inPath: ["namespace"], answer
+      ))
+    add(
+      "\(some)/{name}", "get",
+      operation(
+        resource, "watch\(title)\(noun)", action: "watch", OpenAPIParameters.list, inPath: ["name", "namespace"], answer
+      ))
   }
 
   private mutating func addConnect(_ resource: OpenAPIResource, _ path: String, _ noun: String) {
@@ -243,8 +286,10 @@ struct OpenAPIOperations {
       let name: String = "connect\(title)\(Self.capitalized(method))\(suffix)"
       add(path, method, operation(resource, name, action: "connect", parameters, inPath: inPath, answer))
       if isProxy {
-        add("\(path)/{path}", method, operation(
-          resource, "\(name)WithPath", action: "connect", parameters, inPath: inPath + ["path"], answer))
+        add(
+          "\(path)/{path}", method,
+          operation(
+            resource, "\(name)WithPath", action: "connect", parameters, inPath: inPath + ["path"], answer))
       }
     }
   }

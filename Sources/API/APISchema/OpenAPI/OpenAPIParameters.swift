@@ -35,7 +35,8 @@ enum OpenAPIParameters {
     "watch": "boolean", "force": "boolean", "gracePeriodSeconds": "integer", "orphanDependents": "boolean",
     "ignoreStoreReadErrorWithClusterBreakingPotential": "boolean", "follow": "boolean", "limitBytes": "integer",
     "insecureSkipTLSVerifyBackend": "boolean", "previous": "boolean", "sinceSeconds": "integer", "tailLines": "integer",
-    "timestamps": "boolean", "stderr": "boolean", "stdin": "boolean", "stdout": "boolean", "tty": "boolean", "ports": "integer",
+    "timestamps": "boolean", "stderr": "boolean", "stdin": "boolean", "stdout": "boolean", "tty": "boolean",
+    "ports": "integer",
   ]
 
   private static let texts: [String: String] = [
@@ -65,7 +66,9 @@ enum OpenAPIParameters {
 
   /// A parameter of the path.
   static func path(_ name: String) -> JSONValue {
-    let text: String = name == "namespace" ? "the namespace of the object" : name == "path" ? "the path of the request" : "the name of the object"
+    let text: String =
+      name == "namespace"
+      ? "the namespace of the object" : name == "path" ? "the path of the request" : "the name of the object"
     return [
       "name": .string(name), "in": "path", "description": .string(text), "required": true,
       "schema": ["type": "string", "uniqueItems": true],
@@ -75,7 +78,8 @@ enum OpenAPIParameters {
   /// Kinds whose deletion answers with the object.
   private static let deleted: Set<GroupKind> = [
     GroupKind("", "PersistentVolume"), GroupKind("", "PersistentVolumeClaim"), GroupKind("", "Pod"),
-    GroupKind("", "PodTemplate"), GroupKind("", "ResourceQuota"), GroupKind("", "Service"), GroupKind("", "ServiceAccount"),
+    GroupKind("", "PodTemplate"), GroupKind("", "ResourceQuota"), GroupKind("", "Service"),
+    GroupKind("", "ServiceAccount"),
     GroupKind("storage.k8s.io", "CSIDriver"), GroupKind("storage.k8s.io", "CSINode"),
     GroupKind("storage.k8s.io", "StorageClass"), GroupKind("storage.k8s.io", "VolumeAttachment"),
     GroupKind("storage.k8s.io", "VolumeAttributesClass"), GroupKind("resource.k8s.io", "DeviceClass"),

@@ -14,18 +14,22 @@ extension JSONValue {
     guard case .array(let operations) = patch else {
       if patch.isNull { return self }
       throw .badRequest(
-        "error decoding patch: json: cannot unmarshal \(ObjectDecoder.word(patch)) into Go value of type []handlers.jsonPatchOp")
+        "error decoding patch: json: cannot unmarshal \(ObjectDecoder.word(patch)) into Go value of type []handlers.jsonPatchOp"
+      )
     }
     guard operations.count <= Self.operationsMax else {
       throw StatusError(
         code: 413, reason: "RequestEntityTooLarge",
-        message: "Request entity is too large: The allowed maximum operations in a JSON patch is \(Self.operationsMax), got \(operations.count)")
+        message:
+          "Request entity is too large: The allowed maximum operations in a JSON patch is \(Self.operationsMax), got \(operations.count)"
+      )
     }
     var document: JSONValue = self
     for operation: JSONValue in operations {
       guard operation.object != nil else {
         throw .badRequest(
-          "error decoding patch: json: cannot unmarshal \(ObjectDecoder.word(operation)) into Go value of type handlers.jsonPatchOp")
+          "error decoding patch: json: cannot unmarshal \(ObjectDecoder.word(operation)) into Go value of type handlers.jsonPatchOp"
+        )
       }
       guard JSONPatchStep(operation)?.apply(to: &document) == true else {
         throw StatusError(
@@ -109,7 +113,9 @@ private struct JSONPatchStep {
       return Self.add(Self.find(from[...], document) ?? .null, at: path[...], &document)
     case "test":
       let found: JSONValue? = Self.find(path[...], document)
-      guard let found else { return value == nil || value?.isNull == true ? path.isEmpty == false && Self.hasParent(path, document) : false }
+      guard let found else {
+        return value == nil || value?.isNull == true ? path.isEmpty == false && Self.hasParent(path, document) : false
+      }
       return found == (value ?? .null)
     default: return false
     }

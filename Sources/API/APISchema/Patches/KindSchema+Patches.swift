@@ -61,7 +61,9 @@ extension KindSchema {
     }
     let decoded: DecodedObject
     do throws(APISchemaError) { decoded = try target.decode(tree: tree) } catch { throw refused(error.message) }
-    if target.kind != kind { throw refused("converting (\(target.kind.version).\(target.kind.kind)): unknown conversion") }
+    if target.kind != kind {
+      throw refused("converting (\(target.kind.version).\(target.kind.kind)): unknown conversion")
+    }
     switch validation {
     case .ignore: return DecodedObject(object: decoded.object, warnings: [])
     case .warn: return decoded

@@ -41,7 +41,8 @@ enum StrategicPatch {
 
   static func badPatchType(_ type: JSONValue, _ patch: JSONValue) -> StatusError {
     StatusError(
-      code: 500, reason: "", message: "unknown patch type: \(TypedValue.goPlain(type)) in map: \(TypedValue.goPlain(patch))")
+      code: 500, reason: "",
+      message: "unknown patch type: \(TypedValue.goPlain(type)) in map: \(TypedValue.goPlain(patch))")
   }
 
   /// The object with the patch merged into it.
@@ -90,7 +91,9 @@ enum StrategicPatch {
     guard case .array(let items) = directive else { throw malformed("invalid patch format of retainKeys") }
     let kept: Set<String> = Set(items.compactMap(\.string))
     for (key, value) in patch
-    where !value.isNull && !key.hasPrefix(deleteFromPrimitiveList) && !key.hasPrefix(setElementOrder) && !kept.contains(key) {
+    where !value.isNull && !key.hasPrefix(deleteFromPrimitiveList) && !key.hasPrefix(setElementOrder)
+      && !kept.contains(key)
+    {
       throw malformed("invalid patch format of retainKeys")
     }
     original.removeAll { !kept.contains($0.key) }
@@ -132,7 +135,9 @@ enum StrategicPatch {
       guard next < order.count else {
         throw StatusError(
           code: 500, reason: "",
-          message: "The order in patch list:\n\(TypedValue.goPlain(.array(items)))\n doesn't match $setElementOrder list:\n\(TypedValue.goPlain(.array(order)))\n")
+          message:
+            "The order in patch list:\n\(TypedValue.goPlain(.array(items)))\n doesn't match $setElementOrder list:\n\(TypedValue.goPlain(.array(order)))\n"
+        )
       }
       next += 1
     }
@@ -146,7 +151,9 @@ enum StrategicPatch {
     guard strategy.merges || isDeletion else { return patch }
     if original.isEmpty, patch.isEmpty { return original }
     guard (original + patch).allSatisfy({ $0.array == nil }) else {
-      throw StatusError(code: 422, reason: "Invalid", message: "the server rejected our request due to an error in our request", details: .object(JSONObject()))
+      throw StatusError(
+        code: 422, reason: "Invalid", message: "the server rejected our request due to an error in our request",
+        details: .object(JSONObject()))
     }
     guard (original.first ?? patch.first)?.object != nil else {
       if isDeletion { return original.filter { !patch.contains($0) } }
@@ -262,7 +269,9 @@ enum StrategicPatch {
     case .object(let members):
       var result: JSONObject = JSONObject()
       for (key, inner) in members
-      where key != directive && key != retainKeys && !key.hasPrefix(setElementOrder) && !key.hasPrefix(deleteFromPrimitiveList) {
+      where key != directive && key != retainKeys && !key.hasPrefix(setElementOrder)
+        && !key.hasPrefix(deleteFromPrimitiveList)
+      {
         result.appendUnique(key, dropDirectives(inner))
       }
       return .object(result)

@@ -86,7 +86,9 @@ enum Base64 {
     if count == 1 {
       output += [alphabet[Int(group >> 2)], alphabet[Int(group << 4 & 63)], UInt8(ascii: "="), UInt8(ascii: "=")]
     } else if count == 2 {
-      output += [alphabet[Int(group >> 10)], alphabet[Int(group >> 4 & 63)], alphabet[Int(group << 2 & 63)], UInt8(ascii: "=")]
+      output += [
+        alphabet[Int(group >> 10)], alphabet[Int(group >> 4 & 63)], alphabet[Int(group << 2 & 63)], UInt8(ascii: "="),
+      ]
     }
     return String(decoding: output, as: UTF8.self)
   }

@@ -135,7 +135,8 @@ enum ProtobufDecoder {
     }
   }
 
-  private static func array(_ message: ProtoReader, _ schema: Schema, _ depth: Int) throws(APISchemaError) -> JSONValue {
+  private static func array(_ message: ProtoReader, _ schema: Schema, _ depth: Int) throws(APISchemaError) -> JSONValue
+  {
     guard let field: WireField = schema.message?.wireFields.first else { return .array([]) }
     var reader: ProtoReader = message
     var list: JSONValue = .array([])
@@ -146,7 +147,8 @@ enum ProtobufDecoder {
   }
 
   /// The messages whose JSON form is not an object of their fields.
-  private static func custom(_ message: ProtoReader, _ schema: Schema, _ depth: Int) throws(APISchemaError) -> JSONValue {
+  private static func custom(_ message: ProtoReader, _ schema: Schema, _ depth: Int) throws(APISchemaError) -> JSONValue
+  {
     var reader: ProtoReader = message
     var integers: [Int: Int64] = [:]
     var texts: [Int: String] = [:]
@@ -156,12 +158,13 @@ enum ProtobufDecoder {
       switch wireType {
       case 0: integers[number] = Int64(bitPattern: try reader.varint())
       case 2:
-        let isSchema: Bool = switch schema.shape {
-        case .schemaOrBool: number == 2
-        case .schemaOrArray: true
-        case .schemaOrStringArray: number == 1
-        default: false
-        }
+        let isSchema: Bool =
+          switch schema.shape {
+          case .schemaOrBool: number == 2
+          case .schemaOrArray: true
+          case .schemaOrStringArray: number == 1
+          default: false
+          }
         if isSchema, let element: Schema = schema.element {
           nested.append(try read(reader.message(), element, depth: depth + 1))
           if schema.shape == .schemaOrArray { integers[100 + number] = 1 }

@@ -90,7 +90,11 @@ enum ProtobufEncoder {
     case .schemaOrArray, .schemaOrStringArray:
       if value.object != nil { nested(1, value, schema, to: &writer) }
       for item: JSONValue in value.items {
-        if schema.shape == .schemaOrArray { nested(2, item, schema, to: &writer) } else { writer.string(2, item.string ?? "") }
+        if schema.shape == .schemaOrArray {
+          nested(2, item, schema, to: &writer)
+        } else {
+          writer.string(2, item.string ?? "")
+        }
       }
     default: break
     }

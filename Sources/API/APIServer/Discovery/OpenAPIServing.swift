@@ -99,11 +99,13 @@ final class OpenAPIServing: Sendable {
       let own: OpenAPIResource = OpenAPIResource(
         plural: definition.identifier.resource, kind: definition.kind, isNamespaced: definition.isNamespaced,
         verbs: definition.verbs.names)
-      return [own] + definition.subresources.map {
-        OpenAPIResource(
-          plural: definition.identifier.resource, kind: $0.kind, resourceKind: definition.kind.kind, isNamespaced: definition.isNamespaced,
-          verbs: $0.verbs.names, subresource: $0.name)
-      }
+      return [own]
+        + definition.subresources.map {
+          OpenAPIResource(
+            plural: definition.identifier.resource, kind: $0.kind, resourceKind: definition.kind.kind,
+            isNamespaced: definition.isNamespaced,
+            verbs: $0.verbs.names, subresource: $0.name)
+        }
     }
   }
 }
