@@ -53,7 +53,8 @@ extension KubeClient {
     _ type: Object.Type, resource: ResourceType, namespace: String? = nil, options: ListOptions = ListOptions()
   ) async throws(KubeClientError) -> ObjectList<Object> {
     let accept: String = Object.self is MetaPartialObjectMetadata.Type ? Self.metadataListAccept : Self.accept
-    let request: APIRequest = APIRequest(path: resource.path(namespace: namespace), query: options.query, accept: accept)
+    let request: APIRequest = APIRequest(
+      path: resource.path(namespace: namespace), query: options.query, accept: accept)
     let answer: [UInt8] = try await transport.send(request).body
     if answer.first == UInt8(ascii: "{") { return try MetadataDecoding.list(Object.self, answer) }
     let list: (metadata: MetaListMeta, items: [Object]) = try ProtobufEnvelope.decodeList(
@@ -78,7 +79,8 @@ extension KubeClient {
     let accept: String =
       Object.self is MetaPartialObjectMetadata.Type
       ? Self.metadataAccept : "\(ProtobufEnvelope.mediaType);stream=watch,\(ProtobufEnvelope.mediaType)"
-    var request: APIRequest = APIRequest(path: resource.path(namespace: namespace), query: options.query, accept: accept)
+    var request: APIRequest = APIRequest(
+      path: resource.path(namespace: namespace), query: options.query, accept: accept)
     request.query += [("watch", "true"), ("allowWatchBookmarks", "true")]
     request.timeout = .seconds(options.timeoutSeconds + 30)
     return WatchStream(body: try await transport.stream(request))
@@ -130,7 +132,8 @@ extension KubeClient {
     _ method: HTTPMethod, _ path: String, _ object: Object
   ) async throws(KubeClientError) -> Object {
     let request: APIRequest = APIRequest(
-      method: method, path: path, accept: Self.accept, contentType: ProtobufEnvelope.mediaType, body: try encoded(object))
+      method: method, path: path, accept: Self.accept, contentType: ProtobufEnvelope.mediaType,
+      body: try encoded(object))
     return try decoded(Object.self, try await transport.send(request).body)
   }
 
@@ -141,7 +144,8 @@ extension KubeClient {
   ) async throws(KubeClientError) -> Object {
     let path: String = Object.resource.path(namespace: namespace, name: name, subresource: subresource)
     let request: APIRequest = APIRequest(
-      method: .PATCH, path: path, query: patch.query, accept: Self.accept, contentType: patch.contentType, body: patch.body)
+      method: .PATCH, path: path, query: patch.query, accept: Self.accept, contentType: patch.contentType,
+      body: patch.body)
     return try decoded(Object.self, try await transport.send(request).body)
   }
 

@@ -31,7 +31,8 @@ extension KubeClient {
   /// Creates an object, or a subresource of the object `name`.
   @discardableResult
   public func create(
-    _ resource: ResourceType, namespace: String? = nil, name: String? = nil, subresource: String? = nil, _ object: JSONValue
+    _ resource: ResourceType, namespace: String? = nil, name: String? = nil, subresource: String? = nil,
+    _ object: JSONValue
   ) async throws(KubeClientError) -> JSONValue {
     let path: String = resource.path(namespace: namespace, name: name, subresource: subresource)
     return try await sendJSON(
@@ -46,7 +47,8 @@ extension KubeClient {
   ) async throws(KubeClientError) -> JSONValue {
     let path: String = resource.path(namespace: namespace, name: name, subresource: subresource)
     return try await sendJSON(
-      APIRequest(method: .PUT, path: path, accept: "application/json", contentType: "application/json", body: object.bytes))
+      APIRequest(
+        method: .PUT, path: path, accept: "application/json", contentType: "application/json", body: object.bytes))
   }
 
   /// Changes an object, or a subresource of it, in part.

@@ -28,7 +28,8 @@ enum ControllerManagerCommand: DaemonCommand {
     flags.bool("use-service-account-credentials", "let each controller work as a service account of its own")
     flags.map("csi-address", "where a storage driver listens: DRIVER=unix:///PATH")
     flags.string(
-      "csi-socket-directory", default: "/var/lib/kubelet/plugins", "a folder with a folder for each storage driver, with its csi.sock")
+      "csi-socket-directory", default: "/var/lib/kubelet/plugins",
+      "a folder with a folder for each storage driver, with its csi.sock")
     flags.bool("leader-elect", default: true, "let one of several controller managers work at a time")
     flags.string("leader-elect-resource-name", default: "kube-controller-manager", "the name of the election's Lease")
     flags.string("leader-elect-resource-namespace", default: "kube-system", "the namespace of the election's Lease")
@@ -38,33 +39,47 @@ enum ControllerManagerCommand: DaemonCommand {
 
   private static func ignore(_ flags: inout FlagSet) {
     flags.ignored(
-      ["authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths", "bind-address",
-        "secure-port", "tls-cert-file", "tls-private-key-file", "client-ca-file", "cert-dir", "requestheader-client-ca-file",
+      [
+        "authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths", "bind-address",
+        "secure-port", "tls-cert-file", "tls-private-key-file", "client-ca-file", "cert-dir",
+        "requestheader-client-ca-file",
         "authentication-skip-lookup", "authentication-tolerate-lookup-failure", "permit-address-sharing",
         "permit-port-sharing", "tls-min-version", "tls-cipher-suites", "http2-max-streams-per-connection",
         "requestheader-allowed-names", "requestheader-extra-headers-prefix", "requestheader-group-headers",
-        "requestheader-username-headers", "profiling", "contention-profiling"],
+        "requestheader-username-headers", "profiling", "contention-profiling",
+      ],
       "this controller manager serves no port")
     flags.ignored(
-      ["leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
-        "leader-elect-resource-lock"], "the election has upstream's times and uses a Lease")
+      [
+        "leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
+        "leader-elect-resource-lock",
+      ], "the election has upstream's times and uses a Lease")
     flags.ignored(
-      ["service-cluster-ip-range", "cluster-name", "cloud-provider", "cloud-config", "configure-cloud-routes",
-        "external-cloud-volume-plugin", "node-cidr-mask-size-ipv6", "cidr-allocator-type"], "nothing here needs it")
-    flags.ignored(["kube-api-burst", "kube-api-qps", "kube-api-content-type"], "requests are not limited by the client")
+      [
+        "service-cluster-ip-range", "cluster-name", "cloud-provider", "cloud-config", "configure-cloud-routes",
+        "external-cloud-volume-plugin", "node-cidr-mask-size-ipv6", "cidr-allocator-type",
+      ], "nothing here needs it")
     flags.ignored(
-      ["min-resync-period", "node-monitor-period", "node-startup-grace-period", "pvclaimbinder-sync-period",
+      ["kube-api-burst", "kube-api-qps", "kube-api-content-type"], "requests are not limited by the client")
+    flags.ignored(
+      [
+        "min-resync-period", "node-monitor-period", "node-startup-grace-period", "pvclaimbinder-sync-period",
         "resource-quota-sync-period", "namespace-sync-period", "attach-detach-reconcile-sync-period",
-        "horizontal-pod-autoscaler-sync-period", "controller-start-interval"],
+        "horizontal-pod-autoscaler-sync-period", "controller-start-interval",
+      ],
       "controllers work when something changes, not periodically")
     flags.ignored(
-      ["concurrent-deployment-syncs", "concurrent-endpoint-syncs", "concurrent-gc-syncs", "concurrent-namespace-syncs",
-        "concurrent-replicaset-syncs", "concurrent-rc-syncs", "concurrent-resource-quota-syncs", "concurrent-service-syncs",
+      [
+        "concurrent-deployment-syncs", "concurrent-endpoint-syncs", "concurrent-gc-syncs", "concurrent-namespace-syncs",
+        "concurrent-replicaset-syncs", "concurrent-rc-syncs", "concurrent-resource-quota-syncs",
+        "concurrent-service-syncs",
         "concurrent-service-endpoint-syncs", "concurrent-serviceaccount-token-syncs", "concurrent-statefulset-syncs",
-        "concurrent-job-syncs", "concurrent-cron-job-syncs", "concurrent-daemonset-syncs", "large-cluster-size-threshold",
+        "concurrent-job-syncs", "concurrent-cron-job-syncs", "concurrent-daemonset-syncs",
+        "large-cluster-size-threshold",
         "node-eviction-rate", "secondary-node-eviction-rate", "unhealthy-zone-threshold", "feature-gates",
         "emulated-version", "logging-format", "vmodule", "log-flush-frequency", "flex-volume-plugin-dir",
-        "enable-garbage-collector", "enable-dynamic-provisioning"], "has no counterpart")
+        "enable-garbage-collector", "enable-dynamic-provisioning",
+      ], "has no counterpart")
   }
 
   static func run(_ values: FlagValues) async throws {
@@ -85,7 +100,8 @@ enum ControllerManagerCommand: DaemonCommand {
     configuration.clusterCIDR = values.string("cluster-cidr") ?? ""
     configuration.allocatesNodeCIDRs = values.bool("allocate-node-cidrs")
     configuration.nodeCIDRMaskSize = values.int("node-cidr-mask-size") ?? values.int("node-cidr-mask-size-ipv4")
-    configuration.nodeMonitorGracePeriod = values.duration("node-monitor-grace-period") ?? configuration.nodeMonitorGracePeriod
+    configuration.nodeMonitorGracePeriod =
+      values.duration("node-monitor-grace-period") ?? configuration.nodeMonitorGracePeriod
     configuration.terminatedPodsMax = values.int("terminated-pod-gc-threshold") ?? configuration.terminatedPodsMax
     configuration.usesServiceAccounts = values.bool("use-service-account-credentials")
     configuration.storageSockets = values.map("csi-address")

@@ -14,25 +14,33 @@ enum SchedulerCommand: DaemonCommand {
 
   static var flags: FlagSet {
     var flags: FlagSet = FlagSet(command: "apus scheduler", summary: summary)
-    flags.string("kubeconfig", "the kubeconfig file; without it, the configuration file's or a pod's environment is used")
+    flags.string(
+      "kubeconfig", "the kubeconfig file; without it, the configuration file's or a pod's environment is used")
     flags.string("config", "a KubeSchedulerConfiguration file")
     flags.string("master", "the address of the API server, in the place of the kubeconfig's")
     flags.bool("leader-elect", default: true, "let one of several schedulers work at a time")
     flags.string("leader-elect-resource-name", default: "kube-scheduler", "the name of the election's Lease")
     flags.string("leader-elect-resource-namespace", default: "kube-system", "the namespace of the election's Lease")
     flags.ignored(
-      ["leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
-        "leader-elect-resource-lock"], "the election has upstream's times and uses a Lease")
+      [
+        "leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
+        "leader-elect-resource-lock",
+      ], "the election has upstream's times and uses a Lease")
     flags.ignored(
-      ["authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths", "bind-address",
-        "secure-port", "tls-cert-file", "tls-private-key-file", "client-ca-file", "cert-dir", "requestheader-client-ca-file",
+      [
+        "authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths", "bind-address",
+        "secure-port", "tls-cert-file", "tls-private-key-file", "client-ca-file", "cert-dir",
+        "requestheader-client-ca-file",
         "authentication-skip-lookup", "authentication-tolerate-lookup-failure", "permit-address-sharing",
         "permit-port-sharing", "tls-min-version", "tls-cipher-suites", "http2-max-streams-per-connection",
         "requestheader-allowed-names", "requestheader-extra-headers-prefix", "requestheader-group-headers",
-        "requestheader-username-headers", "profiling", "contention-profiling"],
+        "requestheader-username-headers", "profiling", "contention-profiling",
+      ],
       "this scheduler serves no port")
-    flags.ignored(["kube-api-burst", "kube-api-qps", "kube-api-content-type"], "requests are not limited by the client")
-    flags.ignored(["feature-gates", "emulated-version", "logging-format", "vmodule", "log-flush-frequency"], "has no counterpart")
+    flags.ignored(
+      ["kube-api-burst", "kube-api-qps", "kube-api-content-type"], "requests are not limited by the client")
+    flags.ignored(
+      ["feature-gates", "emulated-version", "logging-format", "vmodule", "log-flush-frequency"], "has no counterpart")
     return flags
   }
 
@@ -53,7 +61,8 @@ enum SchedulerCommand: DaemonCommand {
     let election: JSONValue = document["leaderElection"]
     configuration.leaderElects =
       values.isGiven("leader-elect") ? values.bool("leader-elect") : election["leaderElect"].bool ?? true
-    configuration.leaseName = election["resourceName"].string ?? values.string("leader-elect-resource-name") ?? "kube-scheduler"
+    configuration.leaseName =
+      election["resourceName"].string ?? values.string("leader-elect-resource-name") ?? "kube-scheduler"
     configuration.leaseNamespace =
       election["resourceNamespace"].string ?? values.string("leader-elect-resource-namespace") ?? "kube-system"
     let logger = logger(values)
@@ -67,7 +76,8 @@ enum ConfigurationFile {
   static func document(_ path: String, kind: String, command: String) throws -> JSONValue {
     let document: JSONValue = try YAML.document(try text(path, command: command))
     guard document["kind"].string == kind else {
-      throw FlagError(command: command, message: "\(path) has the kind \"\(document["kind"].string ?? "")\", not \(kind)")
+      throw FlagError(
+        command: command, message: "\(path) has the kind \"\(document["kind"].string ?? "")\", not \(kind)")
     }
     return document
   }

@@ -60,5 +60,6 @@ public struct ControllerManagerConfiguration: Sendable {
 extension ControllerManagerConfiguration: CustomStringConvertible, CustomReflectable {
   /// What may be logged: no keys.
   public var description: String { "ControllerManagerConfiguration(\(client), controllers: \(controllers))" }
+  /// What may be logged.
   public var customMirror: Mirror { Mirror(self, children: ["client": client]) }
 }

@@ -62,9 +62,11 @@ public struct Scheduler: ServiceLifecycle.Service {
       group.addTask { try await recorder.run() }
       group.addTask {
         try await informers.waitForSync()
-        logger.info("scheduling", metadata: ["names": "\(configuration.schedulerNames.sorted().joined(separator: ","))"])
+        logger.info(
+          "scheduling", metadata: ["names": "\(configuration.schedulerNames.sorted().joined(separator: ","))"])
         let loop: SchedulingLoop = SchedulingLoop(
-          configuration: configuration, volumes: volumes, budgets: budgets, binder: binder, inbox: inbox, logger: logger)
+          configuration: configuration, volumes: volumes, budgets: budgets, binder: binder, inbox: inbox, logger: logger
+        )
         try await loop.run()
       }
       try await group.next()

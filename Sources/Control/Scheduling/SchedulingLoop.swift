@@ -129,7 +129,9 @@ final class SchedulingLoop {
     // The pod is assumed on a node already and its binding is on its way.
     guard cache.placed(uid: uid) == nil else { return }
     var wakes: Bool = true
-    if case .updated(let old, let new) = event { wakes = old.spec != new.spec || old.metadata.labels != new.metadata.labels }
+    if case .updated(let old, let new) = event {
+      wakes = old.spec != new.spec || old.metadata.labels != new.metadata.labels
+    }
     queue.set(PodInfo(pod), wakes: wakes, now: .now)
   }
 

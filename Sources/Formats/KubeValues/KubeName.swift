@@ -55,7 +55,9 @@ public enum KubeName {
   }
 
   private static func isNamePart(_ name: Substring) -> Bool {
-    guard let first: UInt8 = name.utf8.first, let last: UInt8 = name.utf8.last, name.utf8.count <= 63 else { return false }
+    guard let first: UInt8 = name.utf8.first, let last: UInt8 = name.utf8.last, name.utf8.count <= 63 else {
+      return false
+    }
     return (isLetter(first) || isDigit(first)) && (isLetter(last) || isDigit(last))
       && name.utf8.allSatisfy { isLetter($0) || isDigit($0) || $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }
   }

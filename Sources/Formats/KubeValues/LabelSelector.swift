@@ -60,7 +60,8 @@ public struct LabelSelector: Sendable, Hashable {
 
   /// A selector of labels that must have these values.
   public init(labels: [String: String]) {
-    self.init(labels.sorted { $0.key < $1.key }.map { Requirement(key: $0.key, comparison: .equals, values: [$0.value]) })
+    self.init(
+      labels.sorted { $0.key < $1.key }.map { Requirement(key: $0.key, comparison: .equals, values: [$0.value]) })
   }
 
   /// Matches everything.
@@ -173,13 +174,15 @@ private struct LabelSelectorParser {
     case "", ",": return LabelSelector.Requirement(key: key, comparison: .exists)
     case "=", "==", "!=":
       _ = next()
-      return LabelSelector.Requirement(key: key, comparison: token == "!=" ? .notEquals : .equals, values: [try value()])
+      return LabelSelector.Requirement(
+        key: key, comparison: token == "!=" ? .notEquals : .equals, values: [try value()])
     case "<", ">":
       _ = next()
       let bound: String = try value()
       guard Int64(bound) != nil else {
         throw KubeValuesError(
-          .invalidSelector, "values[0]: Invalid value: \"\(bound)\": for 'Gt', 'Lt' operators, the value must be an integer")
+          .invalidSelector,
+          "values[0]: Invalid value: \"\(bound)\": for 'Gt', 'Lt' operators, the value must be an integer")
       }
       return LabelSelector.Requirement(key: key, comparison: token == "<" ? .lessThan : .greaterThan, values: [bound])
     case "in", "notin":

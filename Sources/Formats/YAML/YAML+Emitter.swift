@@ -29,7 +29,9 @@ extension YAML {
     if text.hasPrefix("---") || text.hasPrefix("...") { return true }
     if text.contains(": ") || text.contains(" #") { return true }
     if isTimestampLike(text) { return true }
-    return text.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F || ($0.value >= 0x80 && $0.value < 0xA0) || $0.value == 0xFEFF }
+    return text.unicodeScalars.contains {
+      $0.value < 0x20 || $0.value == 0x7F || ($0.value >= 0x80 && $0.value < 0xA0) || $0.value == 0xFEFF
+    }
   }
 
   /// Other readers make times of such texts, so upstream quotes them.
@@ -102,7 +104,8 @@ private struct YAMLEmitter {
   }
 
   private mutating func write(string text: String, indentation: Int, isKey: Bool) {
-    if !isKey, text.contains("\n"), !text.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\n" && $0 != "\t" }),
+    if !isKey, text.contains("\n"),
+      !text.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\n" && $0 != "\t" }),
       text.first != " ", text.first != "\n", !text.contains(" \n")
     {
       writeBlock(text, indentation: indentation)

@@ -84,11 +84,14 @@ extension YAML {
     case "false", "False", "FALSE", "n", "N", "no", "No", "NO", "off", "Off", "OFF": return .bool(false)
     default: break
     }
-    guard let first: UInt8 = text.utf8.first, first == 0x2B || first == 0x2D || first == 0x2E || (first >= 0x30 && first <= 0x39)
+    guard let first: UInt8 = text.utf8.first,
+      first == 0x2B || first == 0x2D || first == 0x2E || (first >= 0x30 && first <= 0x39)
     else { return .string(text) }
     let digits: String = text.filter { $0 != "_" }
     if let value: Int64 = integer(digits) { return .int(value) }
-    if isFloat(digits), let value: Double = Double(digits.hasPrefix("+") ? String(digits.dropFirst()) : digits), value.isFinite {
+    if isFloat(digits), let value: Double = Double(digits.hasPrefix("+") ? String(digits.dropFirst()) : digits),
+      value.isFinite
+    {
       return .double(value)
     }
     return .string(text)

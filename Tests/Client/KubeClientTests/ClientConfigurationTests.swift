@@ -35,7 +35,9 @@ import YAML
   }
 
   @Test func `a pod's environment says where`() throws {
-    let error: KubeClientError = try #require(throws: KubeClientError.self) { try ClientConfiguration.inCluster(environment: [:]) }
+    let error: KubeClientError = try #require(throws: KubeClientError.self) {
+      try ClientConfiguration.inCluster(environment: [:])
+    }
     #expect(error.code == .invalidConfiguration)
   }
 

@@ -21,7 +21,8 @@ import Testing
     events.map { event in
       switch event {
       case .added(let pod): "+\(pod.metadata.name)\(pod.metadata.resourceVersion)"
-      case .updated(let old, let new): "\(old.metadata.name)\(old.metadata.resourceVersion)>\(new.metadata.resourceVersion)"
+      case .updated(let old, let new):
+        "\(old.metadata.name)\(old.metadata.resourceVersion)>\(new.metadata.resourceVersion)"
       case .deleted(let pod): "-\(pod.metadata.name)\(pod.metadata.resourceVersion)"
       }
     }.sorted()
@@ -31,7 +32,10 @@ import Testing
     var state: InformerState<Pod> = InformerState()
     #expect(describe(state.replace(with: [pod("a", version: 1), pod("b", version: 2)])) == ["+a1", "+b2"])
     #expect(describe(state.replace(with: [pod("a", version: 1), pod("c", version: 3)])) == ["+c3", "-b2"])
-    #expect(describe(state.replace(with: [pod("a", version: 5), pod("c", uid: "other", version: 6)])) == ["+c6", "-c3", "a1>5"])
+    #expect(
+      describe(state.replace(with: [pod("a", version: 5), pod("c", uid: "other", version: 6)])) == [
+        "+c6", "-c3", "a1>5",
+      ])
   }
 
   @Test func `an index follows its objects`() {

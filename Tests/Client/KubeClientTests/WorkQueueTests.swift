@@ -19,7 +19,8 @@ import Testing
   }
 
   private func run(
-    _ queue: WorkQueue<String>, until count: Int, workers: Int = 1, _ work: @escaping @Sendable (String) throws -> Void = { _ in }
+    _ queue: WorkQueue<String>, until count: Int, workers: Int = 1,
+    _ work: @escaping @Sendable (String) throws -> Void = { _ in }
   ) async throws -> [String] {
     let journal: Journal = Journal()
     let (stream, continuation) = AsyncStream<Void>.makeStream()

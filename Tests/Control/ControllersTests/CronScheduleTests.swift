@@ -27,7 +27,9 @@ import Testing
   }
 
   @Test func `what is no schedule is refused`() {
-    for text: String in ["", "* * * *", "60 * * * *", "* 24 * * *", "a * * * *", "*/0 * * * *", "5-1 * * * *", "@every x"] {
+    for text: String in [
+      "", "* * * *", "60 * * * *", "* 24 * * *", "a * * * *", "*/0 * * * *", "5-1 * * * *", "@every x",
+    ] {
       #expect(CronSchedule(text) == nil, "\(text)")
     }
     #expect(CronSchedule("* * * * *", timeZone: "Nowhere/City") == nil)

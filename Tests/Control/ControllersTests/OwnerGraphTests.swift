@@ -6,9 +6,12 @@ import Testing
 @testable import Controllers
 
 @Suite struct OwnerGraphTests {
-  private let pods: ResourceType = ResourceType(group: "", version: "v1", plural: "pods", kind: "Pod", isNamespaced: true)
+  private let pods: ResourceType = ResourceType(
+    group: "", version: "v1", plural: "pods", kind: "Pod", isNamespaced: true)
 
-  private func object(_ uid: String, owners: [String] = [], finalizers: [String] = [], going: Bool = false) -> OwnerGraph.Object {
+  private func object(
+    _ uid: String, owners: [String] = [], finalizers: [String] = [], going: Bool = false
+  ) -> OwnerGraph.Object {
     OwnerGraph.Object(
       resource: pods, key: ObjectKey(namespace: "a", name: uid), uid: uid,
       owners: owners.map { OwnerGraph.Owner(uid: $0, apiVersion: "v1", kind: "Pod", name: $0, blocks: true) },

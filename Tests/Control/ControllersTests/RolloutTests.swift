@@ -31,7 +31,9 @@ import Testing
     return template
   }
 
-  private func deployment(_ replicas: Int32, surge: IntOrString = IntOrString("25%"), unavailable: IntOrString = IntOrString("25%")) -> Deployment {
+  private func deployment(
+    _ replicas: Int32, surge: IntOrString = IntOrString("25%"), unavailable: IntOrString = IntOrString("25%")
+  ) -> Deployment {
     var deployment: Deployment = Deployment()
     deployment.spec.replicas = replicas
     deployment.spec.template = template("new")
@@ -43,7 +45,11 @@ import Testing
 
   @Test func `the ReplicaSet of the present template is found`() {
     let rollout: Rollout = Rollout(
-      deployment(4), [set("b", image: "new", replicas: 1, available: 1, created: 2), set("a", image: "old", replicas: 4, available: 4, created: 1)])
+      deployment(4),
+      [
+        set("b", image: "new", replicas: 1, available: 1, created: 2),
+        set("a", image: "old", replicas: 4, available: 4, created: 1),
+      ])
     #expect(rollout.new?.metadata.name == "b")
     #expect(rollout.old.map(\.metadata.name) == ["a"])
   }
@@ -53,17 +59,29 @@ import Testing
     var rollout: Rollout = Rollout(deployment(4), [set("a", image: "old", replicas: 4, available: 4, created: 1)])
     #expect(rollout.newReplicas == 1)
     rollout = Rollout(
-      deployment(4), [set("a", image: "old", replicas: 4, available: 4, created: 1), set("b", image: "new", replicas: 1, available: 0, created: 2)])
+      deployment(4),
+      [
+        set("a", image: "old", replicas: 4, available: 4, created: 1),
+        set("b", image: "new", replicas: 1, available: 0, created: 2),
+      ])
     #expect(rollout.newReplicas == 1)
     #expect(rollout.oldScaleDown().map(\.replicas) == [3])
     rollout = Rollout(
-      deployment(4), [set("a", image: "old", replicas: 3, available: 3, created: 1), set("b", image: "new", replicas: 2, available: 2, created: 2)])
+      deployment(4),
+      [
+        set("a", image: "old", replicas: 3, available: 3, created: 1),
+        set("b", image: "new", replicas: 2, available: 2, created: 2),
+      ])
     #expect(rollout.oldScaleDown().map(\.replicas) == [1])
   }
 
   @Test func `what is not available goes first`() {
     let rollout: Rollout = Rollout(
-      deployment(4), [set("a", image: "old", replicas: 4, available: 2, created: 1), set("b", image: "new", replicas: 1, available: 1, created: 2)])
+      deployment(4),
+      [
+        set("a", image: "old", replicas: 4, available: 2, created: 1),
+        set("b", image: "new", replicas: 1, available: 1, created: 2),
+      ])
     #expect(rollout.oldScaleDown().map(\.replicas) == [2])
   }
 
@@ -73,7 +91,8 @@ import Testing
     old.metadata.annotations[Rollout.maxAnnotation] = "12"
     new.metadata.annotations[Rollout.maxAnnotation] = "12"
     let rollout: Rollout = Rollout(deployment(20, surge: IntOrString(4)), [old, new])
-    let shares: [String: Int] = Dictionary(uniqueKeysWithValues: rollout.proportions().map { ($0.set.metadata.name, $0.replicas) })
+    let shares: [String: Int] = Dictionary(
+      uniqueKeysWithValues: rollout.proportions().map { ($0.set.metadata.name, $0.replicas) })
     #expect(shares == ["a": 16, "b": 8])
   }
 

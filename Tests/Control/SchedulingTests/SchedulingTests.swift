@@ -11,11 +11,15 @@ import Testing
 @testable import Scheduling
 
 @Suite struct SchedulingTests {
-  private func node(_ name: String, cpu: String = "4", zone: String = "z", change: (inout Node) -> Void = { _ in }) -> Node {
+  private func node(
+    _ name: String, cpu: String = "4", zone: String = "z", change: (inout Node) -> Void = { _ in }
+  ) -> Node {
     var node: Node = Node()
     node.metadata.name = name
     node.metadata.labels = ["kubernetes.io/hostname": name, "zone": zone]
-    for (resource, amount) in ["cpu": cpu, "memory": "8Gi", "pods": "110"] { node.status.allocatable[resource, default: Quantity()].string = amount }
+    for (resource, amount) in ["cpu": cpu, "memory": "8Gi", "pods": "110"] {
+      node.status.allocatable[resource, default: Quantity()].string = amount
+    }
     change(&node)
     return node
   }
@@ -33,20 +37,27 @@ import Testing
     return pod
   }
 
-  private func outcome(_ pod: Pod, nodes: [Node], placed: [(Pod, String)] = []) throws -> (node: String?, message: String) {
+  private func outcome(
+    _ pod: Pod, nodes: [Node], placed: [(Pod, String)] = []
+  ) throws -> (node: String?, message: String) {
     let cache: ClusterCache = ClusterCache()
     for node: Node in nodes { cache.set(node) }
     for (pod, node) in placed { cache.place(PodInfo(pod), on: node) }
     var cycle: SchedulingCycle = SchedulingCycle(percentageOfNodesToScore: 100)
     let queued: QueuedPod = QueuedPod(info: PodInfo(pod), arrived: .now, failedAt: .now)
-    let client: KubeClient = try KubeClient(configuration: ClientConfiguration(server: "http://127.0.0.1:1"), logger: Logger(label: "test"))
-    let volumes: VolumeView = VolumeView(claims: Informer(client: client), volumes: Informer(client: client), classes: Informer(client: client))
+    let client: KubeClient = try KubeClient(
+      configuration: ClientConfiguration(server: "http://127.0.0.1:1"), logger: Logger(label: "test"))
+    let volumes: VolumeView = VolumeView(
+      claims: Informer(client: client), volumes: Informer(client: client), classes: Informer(client: client))
     switch cycle.schedule(queued, cache: cache, volumes: volumes, nominated: [:]) {
     case .node(let node, _): return (node.name, "")
     case .unschedulable(var failure):
       let preemption: Preemption = Preemption(budgets: [])
       switch preemption.find(queued, failure: failure, cache: cache, volumes: volumes) {
-      case .candidate(let candidate): return (nil, "victims on \(candidate.node): \(candidate.victims.map(\.key.name).sorted().joined(separator: ","))")
+      case .candidate(let candidate):
+        return (
+          nil, "victims on \(candidate.node): \(candidate.victims.map(\.key.name).sorted().joined(separator: ","))"
+        )
       case .none(let reason): failure.preemption = reason
       }
       return (nil, failure.message)
@@ -106,7 +117,8 @@ import Testing
       constraint.labelSelector.matchLabels = ["app": "web"]
       pod.spec.topologySpreadConstraints = [constraint]
     }
-    #expect(try outcome(even, nodes: [node("a", zone: "x"), node("b", zone: "y")], placed: [(pod("q"), "a")]).node == "b")
+    #expect(
+      try outcome(even, nodes: [node("a", zone: "x"), node("b", zone: "y")], placed: [(pod("q"), "a")]).node == "b")
   }
 
   @Test func `a pod of higher priority finds victims`() throws {

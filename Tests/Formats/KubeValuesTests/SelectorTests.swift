@@ -9,7 +9,8 @@ import Testing
     let rows: [(String, Bool)] = [
       ("", true), ("app=web", true), ("app==web", true), ("app!=web", false), ("app in (web, db)", true),
       ("app notin (web)", false), ("missing notin (a)", true), ("missing!=a", true), ("app", true), ("!app", false),
-      ("!missing", true), ("count>4", true), ("count<5", false), ("app=web,tier=front", true), ("app=web,tier=back", false),
+      ("!missing", true), ("count>4", true), ("count<5", false), ("app=web,tier=front", true),
+      ("app=web,tier=back", false),
       ("empty=", true), ("app in (,web)", true),
     ]
     for (text, expected) in rows { #expect(try LabelSelector(parsing: text).matches(labels) == expected, "\(text)") }
@@ -45,7 +46,9 @@ import Testing
       #expect(Timestamp(seconds: seconds).rfc3339 == text)
       #expect(try Timestamp(parsing: text) == Timestamp(seconds: seconds))
     }
-    #expect(try Timestamp(parsing: "2026-11-21T10:12:59.5+02:00") == Timestamp(seconds: 1_795_248_779, nanoseconds: 500_000_000))
+    #expect(
+      try Timestamp(parsing: "2026-11-21T10:12:59.5+02:00")
+        == Timestamp(seconds: 1_795_248_779, nanoseconds: 500_000_000))
     #expect(Timestamp(seconds: 1, nanoseconds: 120_000_000).rfc3339Nano == "1970-01-01T00:00:01.12Z")
     for text: String in ["", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-21", "2026-11-21T08:12:59"] {
       #expect(throws: KubeValuesError.self, "\(text)") { try Timestamp(parsing: text) }

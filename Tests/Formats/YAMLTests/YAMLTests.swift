@@ -50,7 +50,8 @@ import YAML
 
   @Test func `what is written is read as the same value`() throws {
     let value: JSONValue = [
-      "text": "plain", "number": 1, "asText": "1", "truth": "yes", "empty": "", "null": nil, "list": [1, "a", ["b": []]],
+      "text": "plain", "number": 1, "asText": "1", "truth": "yes", "empty": "", "null": nil,
+      "list": [1, "a", ["b": []]],
       "object": [:], "block": "line one\nline two\n", "noEnd": "one\ntwo", "several": "one\n\n\n", "colon": "a: b",
       "hash": "a #b", "dash": "- a", "star": "*a", "quote": "it's", "tab": "a\tb", "date": "2026-11-21", "space": " a",
       "float": 1.5, "tilde": "~", "brace": "{a}", "unicode": "grün",

@@ -66,7 +66,8 @@ public final class EventRecorder: Sendable {
   public func record(_ object: ObjectReference, _ kind: Kind, reason: String, message: String, action: String = "") {
     let now: Timestamp = .now
     // Upstream cuts at 1024 bytes, too.
-    let message: String = message.utf8.count > 1024 ? String(decoding: message.utf8.prefix(1020), as: UTF8.self) + "..." : message
+    let message: String =
+      message.utf8.count > 1024 ? String(decoding: message.utf8.prefix(1020), as: UTF8.self) + "..." : message
     var event: Event = Event()
     event.metadata.namespace = object.namespace.isEmpty ? "default" : object.namespace
     let nanoseconds: Int64 = now.seconds &* 1_000_000_000 &+ Int64(now.nanoseconds)
@@ -112,7 +113,7 @@ public final class EventRecorder: Sendable {
         try await client.patch(Event.self, namespace: earlier.namespace, name: earlier.name, .merge(change))
         sent.withLock { $0[identity]?.count = count }
         return
-      } catch where error.isNotFound {
+      } catch  where error.isNotFound {
         // The earlier one has expired: this is the first of a new series.
       }
     }

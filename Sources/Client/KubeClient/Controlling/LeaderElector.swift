@@ -26,7 +26,9 @@ public struct LeaderElector: Sendable {
   private let timing: Timing
 
   /// An elector for the Lease `namespace/name`; the identity must differ from every other candidate's.
-  public init(client: KubeClient, namespace: String = "kube-system", name: String, identity: String, timing: Timing = Timing()) {
+  public init(
+    client: KubeClient, namespace: String = "kube-system", name: String, identity: String, timing: Timing = Timing()
+  ) {
     self.client = client
     key = ObjectKey(namespace: namespace, name: name)
     self.identity = identity
@@ -52,7 +54,7 @@ public struct LeaderElector: Sendable {
       var lease: Lease
       do throws(KubeClientError) {
         lease = try await client.get(Lease.self, key)
-      } catch where error.isNotFound {
+      } catch  where error.isNotFound {
         lease = Lease()
         lease.metadata.namespace = key.namespace
         lease.metadata.name = key.name
@@ -63,7 +65,9 @@ public struct LeaderElector: Sendable {
       if observed == nil || observed?.lease != lease.spec { observed = (lease.spec, .now) }
       let isHeld: Bool = !lease.spec.holderIdentity.isEmpty && lease.spec.holderIdentity != identity
       let duration: Duration = .seconds(Int64(lease.spec.leaseDurationSeconds))
-      if isHeld, let seen: ContinuousClock.Instant = observed?.at, ContinuousClock.now - seen < duration { return false }
+      if isHeld, let seen: ContinuousClock.Instant = observed?.at, ContinuousClock.now - seen < duration {
+        return false
+      }
       take(&lease)
       try await client.update(lease)
       return true

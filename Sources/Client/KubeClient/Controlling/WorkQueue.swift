@@ -172,14 +172,15 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
   }
 
   private func close() {
-    let waiting: (workers: [CheckedContinuation<Key?, Never>], timer: CheckedContinuation<Void, Never>?) = state.withLock { state in
-      state.isClosed = true
-      defer {
-        state.workers = [:]
-        state.timerWake = nil
+    let waiting: (workers: [CheckedContinuation<Key?, Never>], timer: CheckedContinuation<Void, Never>?) =
+      state.withLock { state in
+        state.isClosed = true
+        defer {
+          state.workers = [:]
+          state.timerWake = nil
+        }
+        return (Array(state.workers.values), state.timerWake)
       }
-      return (Array(state.workers.values), state.timerWake)
-    }
     for worker: CheckedContinuation<Key?, Never> in waiting.workers { worker.resume(returning: nil) }
     waiting.timer?.resume()
   }

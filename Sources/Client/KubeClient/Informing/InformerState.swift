@@ -75,7 +75,9 @@ struct InformerState<Object: KubeMessage>: Sendable {
       if let old: Object = objects[item.key] {
         if old.metadata.resourceVersion == item.metadata.resourceVersion { continue }
         // An object that was deleted and made again meanwhile is another one.
-        if old.metadata.uid != item.metadata.uid, let event: InformerEvent<Object> = remove(old) { events.append(event) }
+        if old.metadata.uid != item.metadata.uid, let event: InformerEvent<Object> = remove(old) {
+          events.append(event)
+        }
       }
       if let event: InformerEvent<Object> = set(item) { events.append(event) }
     }

@@ -71,7 +71,8 @@ public struct ClientConfiguration: Sendable {
       throw KubeClientError(.invalidConfiguration, "\(origin): there is no context \"\(contextName)\"")
     }
     let clusterName: String = chosen["cluster"].string ?? ""
-    guard let cluster: JSONValue = named("clusters", clusterName)?["cluster"], let server: String = cluster["server"].string
+    guard let cluster: JSONValue = named("clusters", clusterName)?["cluster"],
+      let server: String = cluster["server"].string
     else {
       throw KubeClientError(.invalidConfiguration, "\(origin): there is no cluster \"\(clusterName)\" with a server")
     }
@@ -94,13 +95,16 @@ public struct ClientConfiguration: Sendable {
     folder: String = "/var/run/secrets/kubernetes.io/serviceaccount"
   ) throws(KubeClientError) -> ClientConfiguration {
     let environment: [String: String] = environment ?? ProcessInfo.processInfo.environment
-    guard let host: String = environment["KUBERNETES_SERVICE_HOST"], let port: String = environment["KUBERNETES_SERVICE_PORT"]
+    guard let host: String = environment["KUBERNETES_SERVICE_HOST"],
+      let port: String = environment["KUBERNETES_SERVICE_PORT"]
     else {
       throw KubeClientError(
-        .invalidConfiguration, "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and "
+        .invalidConfiguration,
+        "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and "
           + "KUBERNETES_SERVICE_PORT must be defined")
     }
-    var result: ClientConfiguration = ClientConfiguration(server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)")
+    var result: ClientConfiguration = ClientConfiguration(
+      server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)")
     result.tokenFile = "\(folder)/token"
     result.certificateAuthorityPEM = try read("\(folder)/ca.crt")
     if let bytes: [UInt8] = try? read("\(folder)/namespace") {  // a pod may mount the token alone
@@ -121,6 +125,8 @@ public struct ClientConfiguration: Sendable {
 extension ClientConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   /// The server alone: keys and tokens must not come into logs.
   public var description: String { "ClientConfiguration(server: \(server))" }
+  /// As `description`.
   public var debugDescription: String { description }
+  /// What may be logged.
   public var customMirror: Mirror { Mirror(self, children: ["server": server]) }
 }

@@ -93,7 +93,8 @@ final class HTTPTransport: Sendable {
 
   private static func host(of server: String) -> String? { URL(string: server)?.host() }
 
-  private static func tlsConfiguration(_ configuration: ClientConfiguration) throws(KubeClientError) -> TLSConfiguration {
+  private static func tlsConfiguration(_ configuration: ClientConfiguration) throws(KubeClientError) -> TLSConfiguration
+  {
     var tls: TLSConfiguration = .makeClientConfiguration()
     do {
       if let authority: [UInt8] = configuration.certificateAuthorityPEM {
@@ -114,7 +115,9 @@ final class HTTPTransport: Sendable {
     if let token { return try await token() }
     guard let path: String = configuration.tokenFile else { return configuration.token }
     let now: ContinuousClock.Instant = .now
-    if let known: String = fileToken.withLock({ known in known.flatMap { now - $0.readAt < Self.tokenLifetime ? $0.text : nil } }) {
+    if let known: String = fileToken.withLock({ known in
+      known.flatMap { now - $0.readAt < Self.tokenLifetime ? $0.text : nil }
+    }) {
       return known
     }
     let text: String = String(decoding: try ClientConfiguration.read(path), as: UTF8.self).filter { !$0.isWhitespace }
@@ -131,7 +134,9 @@ final class HTTPTransport: Sendable {
     message.method = request.method
     message.headers.add(name: "user-agent", value: configuration.userAgent)
     message.headers.add(name: "accept", value: request.accept)
-    if let token: String = try await bearerToken() { message.headers.add(name: "authorization", value: "Bearer \(token)") }
+    if let token: String = try await bearerToken() {
+      message.headers.add(name: "authorization", value: "Bearer \(token)")
+    }
     if let user: String = configuration.impersonatedUser { message.headers.add(name: "impersonate-user", value: user) }
     if let body: [UInt8] = request.body {
       message.headers.add(name: "content-type", value: request.contentType ?? "application/json")
@@ -145,7 +150,8 @@ final class HTTPTransport: Sendable {
     let message: HTTPClientRequest = try await message(request)
     do {
       let parts: (seconds: Int64, attoseconds: Int64) = request.timeout.components
-      return try await http.execute(message, timeout: .milliseconds(parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000))
+      return try await http.execute(
+        message, timeout: .milliseconds(parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000))
     } catch {
       throw failure(request, error)
     }
@@ -172,14 +178,18 @@ final class HTTPTransport: Sendable {
         throw Self.serverError(request, response, body)
       } catch {
         let isRead: Bool = request.method == .GET
-        guard !Task.isCancelled, let pause: Duration = Self.pause(error, isRead: isRead, attempt: attempt) else { throw error }
+        guard !Task.isCancelled, let pause: Duration = Self.pause(error, isRead: isRead, attempt: attempt) else {
+          throw error
+        }
         do { try await Task.sleep(for: pause) } catch let cancellation { throw failure(request, cancellation) }
       }
     }
   }
 
   private static func pause(_ error: KubeClientError, isRead: Bool, attempt: Int) -> Duration? {
-    if let seconds: Int = error.retryAfterSeconds, attempt <= retriesMax, error.httpStatus == 429 || error.httpStatus >= 500 {
+    if let seconds: Int = error.retryAfterSeconds, attempt <= retriesMax,
+      error.httpStatus == 429 || error.httpStatus >= 500
+    {
       return .seconds(max(seconds, 1))
     }
     return error.code == .connection && isRead && attempt < 3 ? .milliseconds(50 * attempt) : nil
@@ -201,7 +211,9 @@ final class HTTPTransport: Sendable {
     throw Self.serverError(request, response, try await collect(request, response))
   }
 
-  private static func serverError(_ request: APIRequest, _ response: HTTPClientResponse, _ body: [UInt8]) -> KubeClientError {
+  private static func serverError(
+    _ request: APIRequest, _ response: HTTPClientResponse, _ body: [UInt8]
+  ) -> KubeClientError {
     var status: MetaStatus = StatusDecoding.status(body) ?? MetaStatus()
     if status.code == 0 { status.code = Int32(response.status.code) }
     if !status.hasMessage {

@@ -7,7 +7,9 @@ import SwiftProtobuf
 
 /// Understands objects' metadata in JSON, for servers that cannot give `PartialObjectMetadata` as protobuf.
 enum MetadataDecoding {
-  private static func object<Object: KubeMessage>(_ type: Object.Type, _ value: JSONValue) throws(KubeClientError) -> Object {
+  private static func object<Object: KubeMessage>(
+    _ type: Object.Type, _ value: JSONValue
+  ) throws(KubeClientError) -> Object {
     guard Object.self is MetaPartialObjectMetadata.Type else {
       throw KubeClientError(.invalidResponse, "the server gives a \(Object.protoMessageName) only as JSON")
     }
@@ -17,7 +19,9 @@ enum MetadataDecoding {
   }
 
   /// A list of metadata.
-  static func list<Object: KubeMessage>(_ type: Object.Type, _ body: [UInt8]) throws(KubeClientError) -> ObjectList<Object> {
+  static func list<Object: KubeMessage>(
+    _ type: Object.Type, _ body: [UInt8]
+  ) throws(KubeClientError) -> ObjectList<Object> {
     let list: JSONValue = try KubeClient.json(body)
     var items: [Object] = []
     for item: JSONValue in list["items"].items { items.append(try object(type, item)) }
@@ -27,7 +31,9 @@ enum MetadataDecoding {
   }
 
   /// One event of a watch.
-  static func event<Object: KubeMessage>(_ type: Object.Type, _ line: [UInt8]) throws(KubeClientError) -> WatchEvent<Object> {
+  static func event<Object: KubeMessage>(
+    _ type: Object.Type, _ line: [UInt8]
+  ) throws(KubeClientError) -> WatchEvent<Object> {
     let event: JSONValue = try KubeClient.json(line)
     switch event["type"].string {
     case "ADDED": return .added(try object(type, event["object"]))

@@ -25,7 +25,9 @@ package enum ProtobufEnvelope {
   }
 
   /// The type and the message's bytes of an envelope.
-  static func unwrap(_ bytes: ArraySlice<UInt8>) throws(KubeClientError) -> (type: RuntimeTypeMeta, raw: ArraySlice<UInt8>) {
+  static func unwrap(
+    _ bytes: ArraySlice<UInt8>
+  ) throws(KubeClientError) -> (type: RuntimeTypeMeta, raw: ArraySlice<UInt8>) {
     guard isEnvelope(bytes) else {
       throw KubeClientError(.invalidResponse, "the answer is no Kubernetes protobuf: it lacks the magic number")
     }
@@ -43,7 +45,8 @@ package enum ProtobufEnvelope {
   }
 
   /// Decodes one message.
-  static func decode<M: SwiftProtobuf.Message>(_ type: M.Type, _ bytes: ArraySlice<UInt8>) throws(KubeClientError) -> M {
+  static func decode<M: SwiftProtobuf.Message>(_ type: M.Type, _ bytes: ArraySlice<UInt8>) throws(KubeClientError) -> M
+  {
     do {
       return try bytes.withUnsafeBytes { try M(serializedBytes: RawSpan(_unsafeBytes: $0)) }
     } catch {

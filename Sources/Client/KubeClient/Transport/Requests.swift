@@ -60,7 +60,8 @@ public struct DeleteOptions: Sendable, Hashable {
 
   /// A deletion.
   public init(
-    gracePeriodSeconds: Int64? = nil, propagation: Propagation? = nil, uid: String? = nil, resourceVersion: String? = nil
+    gracePeriodSeconds: Int64? = nil, propagation: Propagation? = nil, uid: String? = nil,
+    resourceVersion: String? = nil
   ) {
     self.gracePeriodSeconds = gracePeriodSeconds
     self.propagation = propagation

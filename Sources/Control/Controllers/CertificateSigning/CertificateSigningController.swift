@@ -15,7 +15,8 @@ final class CertificateSigningController: Controller {
   static let account: String = "certificate-controller"
 
   private static let signers: Set<String> = [
-    "kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving",
+    "kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet",
+    "kubernetes.io/kubelet-serving",
     "kubernetes.io/legacy-unknown",
   ]
   /// How long requests are kept: pending and approved or denied ones.
@@ -76,7 +77,8 @@ final class CertificateSigningController: Controller {
     condition.type = "Approved"
     condition.status = "True"
     condition.reason = "AutoApproved"
-    condition.message = isOwn
+    condition.message =
+      isOwn
       ? "Auto approving self kubelet client certificate after SubjectAccessReview."
       : "Auto approving kubelet client certificate after SubjectAccessReview."
     condition.lastUpdateTime = .now
@@ -91,10 +93,14 @@ final class CertificateSigningController: Controller {
   }
 
   private static func attributes(_ parsed: CertificateSigningRequest, _ prefix: String) -> [String] {
-    parsed.subject.flatMap { $0 }.map { "\($0)" }.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+    parsed.subject.flatMap { $0 }.map { "\($0)" }.filter { $0.hasPrefix(prefix) }.map {
+      String($0.dropFirst(prefix.count))
+    }
   }
 
-  private static func commonName(_ parsed: CertificateSigningRequest) -> String { attributes(parsed, "CN=").first ?? "" }
+  private static func commonName(_ parsed: CertificateSigningRequest) -> String {
+    attributes(parsed, "CN=").first ?? ""
+  }
 
   private static func isNodeClient(
     _ request: CertificatesCertificateSigningRequest, _ parsed: CertificateSigningRequest
@@ -107,7 +113,8 @@ final class CertificateSigningController: Controller {
   // MARK: Signing
 
   private func sign(_ request: CertificatesCertificateSigningRequest) async throws {
-    guard let certificate: String = context.configuration.signingCertificatePEM, let key: String = context.configuration.signingKeyPEM
+    guard let certificate: String = context.configuration.signingCertificatePEM,
+      let key: String = context.configuration.signingKeyPEM
     else { return }
     guard let parsed: CertificateSigningRequest = Self.parse(request) else { return }
     let authority: CertificateAuthority = try CertificateAuthority(certificatePEM: certificate, keyPEM: key)
@@ -118,7 +125,8 @@ final class CertificateSigningController: Controller {
     if request.spec.hasExpirationSeconds { seconds = min(seconds, max(600, Int64(request.spec.expirationSeconds))) }
     let names: (dns: [String], ip: [[UInt8]]) = Self.alternativeNames(parsed)
     let subject: CertificateSubject = CertificateSubject(
-      commonName: Self.commonName(parsed), organizations: Self.attributes(parsed, "O="), usages: usages, dnsNames: names.dns,
+      commonName: Self.commonName(parsed), organizations: Self.attributes(parsed, "O="), usages: usages,
+      dnsNames: names.dns,
       ipAddresses: names.ip)
     let signed: Certificate = try authority.sign(subject, publicKey: parsed.publicKey, lifetime: TimeInterval(seconds))
     var changed: CertificatesCertificateSigningRequest = request
@@ -130,7 +138,8 @@ final class CertificateSigningController: Controller {
     var dns: [String] = []
     var ip: [[UInt8]] = []
     // Requests without extensions have no alternative names.
-    guard let requested = try? parsed.attributes.extensionRequest, let names = try? requested.extensions.subjectAlternativeNames
+    guard let requested = try? parsed.attributes.extensionRequest,
+      let names = try? requested.extensions.subjectAlternativeNames
     else { return (dns, ip) }
     for name: GeneralName in names {
       switch name {

@@ -43,7 +43,8 @@ struct PodControl: Sendable {
   func delete<Owner: KubeObject>(_ pod: Pod, for owner: Owner) async throws(KubeClientError) {
     do throws(KubeClientError) {
       try await client.delete(
-        Pod.self, namespace: pod.metadata.namespace, name: pod.metadata.name, options: DeleteOptions(uid: pod.metadata.uid))
+        Pod.self, namespace: pod.metadata.namespace, name: pod.metadata.name,
+        options: DeleteOptions(uid: pod.metadata.uid))
       recorder.record(owner, .normal, reason: "SuccessfulDelete", message: "Deleted pod: \(pod.metadata.name)")
     } catch {
       guard !error.isNotFound else { return }
@@ -129,7 +130,9 @@ enum DeletionOrder {
       if cost(left) != cost(right) { return cost(left) < cost(right) }
       let ranks: (Int, Int) = (related[left.spec.nodeName] ?? 0, related[right.spec.nodeName] ?? 0)
       if ranks.0 != ranks.1 { return ranks.0 > ranks.1 }
-      if let mine: Timestamp = left.readySince, let theirs: Timestamp = right.readySince, mine != theirs { return mine > theirs }
+      if let mine: Timestamp = left.readySince, let theirs: Timestamp = right.readySince, mine != theirs {
+        return mine > theirs
+      }
       if left.restartCount != right.restartCount { return left.restartCount > right.restartCount }
       return left.metadata.creationTimestamp.seconds > right.metadata.creationTimestamp.seconds
     }

@@ -57,7 +57,8 @@ enum Ownership {
       "name": .string(owner.metadata.name), "uid": .string(owner.metadata.uid), "controller": true,
       "blockOwnerDeletion": true,
     ]
-    return try await patch(object, ["metadata": ["uid": .string(object.metadata.uid), "ownerReferences": [reference]]], client)
+    return try await patch(
+      object, ["metadata": ["uid": .string(object.metadata.uid), "ownerReferences": [reference]]], client)
   }
 
   /// Removes an owner from an object's owners.
@@ -65,7 +66,8 @@ enum Ownership {
     _ object: Object, from owner: Owner, _ client: KubeClient
   ) async throws {
     let reference: JSONValue = ["$patch": "delete", "uid": .string(owner.metadata.uid)]
-    _ = try await patch(object, ["metadata": ["uid": .string(object.metadata.uid), "ownerReferences": [reference]]], client)
+    _ = try await patch(
+      object, ["metadata": ["uid": .string(object.metadata.uid), "ownerReferences": [reference]]], client)
   }
 
   private static func patch<Object: KubeObject>(

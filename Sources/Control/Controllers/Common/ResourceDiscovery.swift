@@ -42,7 +42,8 @@ struct ResourceDiscovery: Sendable {
         continue
       }
       for resource: JSONValue in list["resources"].items {
-        guard let name: String = resource["name"].string, !name.contains("/"), let kind: String = resource["kind"].string,
+        guard let name: String = resource["name"].string, !name.contains("/"),
+          let kind: String = resource["kind"].string,
           seen.insert("\(name).\(group)").inserted
         else { continue }
         let type: ResourceType = ResourceType(

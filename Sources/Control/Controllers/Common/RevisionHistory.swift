@@ -23,7 +23,9 @@ struct RevisionHistory: Sendable {
 
   /// An owner's revisions, the oldest first.
   func list(_ owner: some KubeObject) -> [ControllerRevision] {
-    revisions.indexed(PodOwnership.index, owner.metadata.uid).sorted { ($0.revision, $0.metadata.name) < ($1.revision, $1.metadata.name) }
+    revisions.indexed(PodOwnership.index, owner.metadata.uid).sorted {
+      ($0.revision, $0.metadata.name) < ($1.revision, $1.metadata.name)
+    }
   }
 
   /// The revision of a template: the one that has it already, made the newest, or a new one.
@@ -61,7 +63,8 @@ struct RevisionHistory: Sendable {
       ]
     ]
     let revision: JSONValue = [
-      "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "data": data, "revision": .int(newest + 1),
+      "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "data": data,
+      "revision": .int(newest + 1),
     ]
     do throws(KubeClientError) {
       try await client.create(ControllerRevision.resource, namespace: owner.metadata.namespace, revision)
@@ -77,7 +80,8 @@ struct RevisionHistory: Sendable {
     guard unused.count > limit else { return }
     for revision: ControllerRevision in unused.prefix(unused.count - limit) {
       do throws(KubeClientError) {
-        try await client.delete(ControllerRevision.self, namespace: revision.metadata.namespace, name: revision.metadata.name)
+        try await client.delete(
+          ControllerRevision.self, namespace: revision.metadata.namespace, name: revision.metadata.name)
       } catch {
         guard error.isNotFound else { throw error }
       }

@@ -71,7 +71,8 @@ final class CronJobController: Controller {
   private func dueTime(_ cronJob: CronJob, _ schedule: CronSchedule) -> Timestamp? {
     let now: Timestamp = .now
     var time: Timestamp =
-      cronJob.status.hasLastScheduleTime ? Timestamp(cronJob.status.lastScheduleTime) : Timestamp(cronJob.metadata.creationTimestamp)
+      cronJob.status.hasLastScheduleTime
+      ? Timestamp(cronJob.status.lastScheduleTime) : Timestamp(cronJob.metadata.creationTimestamp)
     if cronJob.spec.hasStartingDeadlineSeconds {
       time = max(time, now + .seconds(-cronJob.spec.startingDeadlineSeconds))
     }
@@ -97,7 +98,8 @@ final class CronJobController: Controller {
     let active: [Job] = owned.filter { !$0.isFinished }
     if cronJob.spec.concurrencyPolicy == "Forbid", !active.isEmpty {
       recorder.record(
-        cronJob, .normal, reason: "JobAlreadyActive", message: "Not starting job because prior execution is running and concurrency policy is Forbid")
+        cronJob, .normal, reason: "JobAlreadyActive",
+        message: "Not starting job because prior execution is running and concurrency policy is Forbid")
       return
     }
     if cronJob.spec.concurrencyPolicy == "Replace" {
@@ -136,10 +138,13 @@ final class CronJobController: Controller {
       cronJob.status.active.removeAll { $0.uid == job.metadata.uid }
       let status: String = job.condition("Complete") != nil ? "Complete" : "Failed"
       recorder.record(
-        cronJob, .normal, reason: "SawCompletedJob", message: "Saw completed job: \(job.metadata.name), condition: \(status)")
+        cronJob, .normal, reason: "SawCompletedJob",
+        message: "Saw completed job: \(job.metadata.name), condition: \(status)")
     }
     let uids: Set<String> = Set(owned.map(\.metadata.uid))
-    cronJob.status.active.removeAll { !uids.contains($0.uid) && jobs.get(namespace: $0.namespace, name: $0.name) == nil }
+    cronJob.status.active.removeAll {
+      !uids.contains($0.uid) && jobs.get(namespace: $0.namespace, name: $0.name) == nil
+    }
     let successes: [Int64] = finished.filter { $0.condition("Complete") != nil }.map(\.status.completionTime.seconds)
     if let last: Int64 = successes.max(), last > cronJob.status.lastSuccessfulTime.seconds {
       cronJob.status.lastSuccessfulTime = MetaTime(Timestamp(seconds: last))
@@ -153,14 +158,19 @@ final class CronJobController: Controller {
       for job: Job in oldest.prefix(finished.count - limit) { try await delete(job) }
     }
     let spec: CronJobSpec = cronJob.spec
-    try await trim(owned.filter { $0.condition("Complete") != nil }, spec.hasSuccessfulJobsHistoryLimit ? Int(spec.successfulJobsHistoryLimit) : 3)
-    try await trim(owned.filter { $0.condition("Failed") != nil }, spec.hasFailedJobsHistoryLimit ? Int(spec.failedJobsHistoryLimit) : 1)
+    try await trim(
+      owned.filter { $0.condition("Complete") != nil },
+      spec.hasSuccessfulJobsHistoryLimit ? Int(spec.successfulJobsHistoryLimit) : 3)
+    try await trim(
+      owned.filter { $0.condition("Failed") != nil },
+      spec.hasFailedJobsHistoryLimit ? Int(spec.failedJobsHistoryLimit) : 1)
   }
 
   private func delete(_ job: Job) async throws {
     do throws(KubeClientError) {
       try await client.delete(
-        Job.self, namespace: job.metadata.namespace, name: job.metadata.name, options: DeleteOptions(propagation: .background))
+        Job.self, namespace: job.metadata.namespace, name: job.metadata.name,
+        options: DeleteOptions(propagation: .background))
     } catch {
       guard error.isNotFound else { throw error }
     }

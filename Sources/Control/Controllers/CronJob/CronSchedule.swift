@@ -20,12 +20,16 @@ struct CronSchedule: Sendable {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
   ]
-  private static let monthNames: [String] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+  private static let monthNames: [String] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+  ]
   private static let dayNames: [String] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
   /// Reads a schedule; nil if it is none, or the time zone is unknown.
   init?(_ text: String, timeZone: String = "") {
-    guard let zone: TimeZone = timeZone.isEmpty ? TimeZone(secondsFromGMT: 0) : TimeZone(identifier: timeZone) else { return nil }
+    guard let zone: TimeZone = timeZone.isEmpty ? TimeZone(secondsFromGMT: 0) : TimeZone(identifier: timeZone) else {
+      return nil
+    }
     self.zone = zone
     if text.hasPrefix("@every ") {
       guard let seconds: Int64 = Self.seconds(text.dropFirst(7)), seconds > 0 else { return nil }

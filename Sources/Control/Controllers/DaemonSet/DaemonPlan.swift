@@ -36,7 +36,8 @@ struct DaemonPlan: Sendable {
       return toleration
     }
     var result: [Toleration] = [
-      toleration("node.kubernetes.io/not-ready", "NoExecute"), toleration("node.kubernetes.io/unreachable", "NoExecute"),
+      toleration("node.kubernetes.io/not-ready", "NoExecute"),
+      toleration("node.kubernetes.io/unreachable", "NoExecute"),
       toleration("node.kubernetes.io/disk-pressure", "NoSchedule"),
       toleration("node.kubernetes.io/memory-pressure", "NoSchedule"),
       toleration("node.kubernetes.io/pid-pressure", "NoSchedule"),
@@ -49,7 +50,8 @@ struct DaemonPlan: Sendable {
   /// Whether the node is to run a pod, and whether one that is there may stay.
   private func suits(_ node: Node) -> (runs: Bool, stays: Bool) {
     let spec: PodSpec = set.spec.template.spec
-    guard spec.nodeName.isEmpty || spec.nodeName == node.metadata.name, spec.nodeSelector.allSatisfy({ node.metadata.labels[$0.key] == $0.value }),
+    guard spec.nodeName.isEmpty || spec.nodeName == node.metadata.name,
+      spec.nodeSelector.allSatisfy({ node.metadata.labels[$0.key] == $0.value }),
       Self.matches(spec.affinity.nodeAffinity, node)
     else { return (false, false) }
     let tolerations: [Toleration] = spec.tolerations + Self.tolerations(spec)
@@ -72,16 +74,19 @@ struct DaemonPlan: Sendable {
 
   private static func matches(_ requirement: NodeSelectorRequirement, _ labels: [String: String]) -> Bool {
     let comparisons: [String: LabelSelector.Operator] = [
-      "In": .isIn, "NotIn": .notIn, "Exists": .exists, "DoesNotExist": .doesNotExist, "Gt": .greaterThan, "Lt": .lessThan,
+      "In": .isIn, "NotIn": .notIn, "Exists": .exists, "DoesNotExist": .doesNotExist, "Gt": .greaterThan,
+      "Lt": .lessThan,
     ]
     guard let comparison: LabelSelector.Operator = comparisons[requirement.operator] else { return false }
-    return LabelSelector.Requirement(key: requirement.key, comparison: comparison, values: requirement.values).matches(labels)
+    return LabelSelector.Requirement(key: requirement.key, comparison: comparison, values: requirement.values).matches(
+      labels)
   }
 
   /// The node that a pod is on, or is meant for.
   static func node(of pod: Pod) -> String {
     if !pod.spec.nodeName.isEmpty { return pod.spec.nodeName }
-    let terms: [NodeSelectorTerm] = pod.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms
+    let terms: [NodeSelectorTerm] = pod.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution
+      .nodeSelectorTerms
     return terms.first?.matchFields.first { $0.key == "metadata.name" }?.values.first ?? ""
   }
 
@@ -100,7 +105,9 @@ struct DaemonPlan: Sendable {
       let failed: [Pod] = here.filter { $0.status.phase == "Failed" && !$0.metadata.isBeingDeleted }
       delete += failed
       let running: [Pod] = here.filter { !$0.isTerminal && !$0.metadata.isBeingDeleted }.sorted {
-        ($0.metadata.creationTimestamp.seconds, $0.metadata.name) < ($1.metadata.creationTimestamp.seconds, $1.metadata.name)
+        ($0.metadata.creationTimestamp.seconds, $0.metadata.name) < (
+          $1.metadata.creationTimestamp.seconds, $1.metadata.name
+        )
       }
       if running.isEmpty, suitability.runs, here.allSatisfy({ $0.isTerminal && !$0.metadata.isBeingDeleted }) {
         if failed.isEmpty { create.append(node.metadata.name) }

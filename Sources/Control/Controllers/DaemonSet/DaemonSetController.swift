@@ -32,7 +32,9 @@ final class DaemonSetController: Controller {
     sets.addHandler { [queue] event in queue.add(event.object.key) }
     ownership.pods.addHandler { [self] event in hear(event) }
     nodes.addHandler { [queue, sets] event in
-      if case .updated(let old, let new) = event, old.metadata.labels == new.metadata.labels, old.spec == new.spec { return }
+      if case .updated(let old, let new) = event, old.metadata.labels == new.metadata.labels, old.spec == new.spec {
+        return
+      }
       for set: DaemonSet in sets.list() { queue.add(set.key) }
     }
   }
@@ -74,7 +76,8 @@ final class DaemonSetController: Controller {
     if expectations.areSatisfied(key) {
       plan.decide()
       try await carryOut(plan, hash)
-      let inUse: Set<String> = Set(pods.compactMap { $0.metadata.labels[RevisionHistory.hashLabel] }.map { "\(set.metadata.name)-\($0)" })
+      let inUse: Set<String> = Set(
+        pods.compactMap { $0.metadata.labels[RevisionHistory.hashLabel] }.map { "\(set.metadata.name)-\($0)" })
       try await history.trim(
         set, limit: set.spec.hasRevisionHistoryLimit ? Int(set.spec.revisionHistoryLimit) : 10,
         inUse: inUse.union([revision.metadata.name]))
@@ -106,7 +109,8 @@ final class DaemonSetController: Controller {
     guard !targets.isEmpty else { return }
     expectations.expectCreations(set.key, targets.count)
     let pods: [Pod] = targets.map { pod(set, node: $0, hash: hash) }
-    let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(pods.count) { place throws(KubeClientError) in
+    let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(pods.count) {
+      place throws(KubeClientError) in
       try await control.create(pods[place], for: set)
     }
     for _ in result.successes..<targets.count { expectations.observeCreation(set.key) }

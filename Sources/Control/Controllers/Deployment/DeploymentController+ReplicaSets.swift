@@ -20,7 +20,9 @@ extension DeploymentController {
       var wanted: ReplicaSet = new
       annotate(&wanted, from: rollout.deployment, revision: max(revision, Rollout.revision(new)))
       wanted.spec.minReadySeconds = rollout.deployment.spec.minReadySeconds
-      if wanted.metadata.annotations != new.metadata.annotations || wanted.spec.minReadySeconds != new.spec.minReadySeconds {
+      if wanted.metadata.annotations != new.metadata.annotations
+        || wanted.spec.minReadySeconds != new.spec.minReadySeconds
+      {
         let updated: ReplicaSet = try await client.update(wanted)
         replicaSets.remember(updated)
         rollout.replace(updated)
@@ -47,7 +49,8 @@ extension DeploymentController {
     // A rolled-back revision keeps the list of the numbers it had.
     if let number: Int64 = Int64(former), number > 0 {
       let history: String = set.metadata.annotations["deployment.kubernetes.io/revision-history"] ?? ""
-      set.metadata.annotations["deployment.kubernetes.io/revision-history"] = history.isEmpty ? former : "\(history),\(former)"
+      set.metadata.annotations["deployment.kubernetes.io/revision-history"] =
+        history.isEmpty ? former : "\(history),\(former)"
     }
   }
 
@@ -85,7 +88,8 @@ extension DeploymentController {
     } catch {
       if error.isAlreadyExists { return try await resolveCollision(&rollout, set, revision) }
       guard !error.isNamespaceTerminating else { return }
-      rollout.deployment.setProgressing("False", "ReplicaSetCreateError", "Failed to create new replica set \"\(set.metadata.name)\": \(error.message)")
+      rollout.deployment.setProgressing(
+        "False", "ReplicaSetCreateError", "Failed to create new replica set \"\(set.metadata.name)\": \(error.message)")
       try await client.updateStatus(rollout.deployment)
       throw error
     }
@@ -146,7 +150,9 @@ extension DeploymentController {
       return
     }
     if rollout.isComplete {
-      for set: ReplicaSet in rollout.old where set.wantedReplicas > 0 { rollout.replace(try await scale(set, to: 0, rollout)) }
+      for set: ReplicaSet in rollout.old where set.wantedReplicas > 0 {
+        rollout.replace(try await scale(set, to: 0, rollout))
+      }
       return
     }
     guard rollout.isRolling else { return }

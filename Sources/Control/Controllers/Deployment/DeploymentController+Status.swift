@@ -10,7 +10,9 @@ extension Deployment {
   func condition(_ type: String) -> DeploymentCondition? { status.conditions.first { $0.type == type } }
   var progressing: DeploymentCondition? { condition("Progressing") }
 
-  mutating func setCondition(_ type: String, _ status: String, _ reason: String, _ message: String, renews: Bool = false) {
+  mutating func setCondition(
+    _ type: String, _ status: String, _ reason: String, _ message: String, renews: Bool = false
+  ) {
     let known: DeploymentCondition? = condition(type)
     if let known, known.status == status, known.reason == reason, !renews { return }
     var fresh: DeploymentCondition = DeploymentCondition()
@@ -75,25 +77,31 @@ extension DeploymentController {
   func syncRolloutStatus(_ rollout: Rollout) async throws {
     let deployment: Deployment = rollout.deployment
     var result: Deployment = withFigures(deployment, rollout)
-    let name: String = rollout.new.map { "ReplicaSet \"\($0.metadata.name)\"" } ?? "Deployment \"\(deployment.metadata.name)\""
+    let name: String =
+      rollout.new.map { "ReplicaSet \"\($0.metadata.name)\"" } ?? "Deployment \"\(deployment.metadata.name)\""
     let known: DeploymentCondition? = result.progressing
     // A finished rollout is not judged again until the next begins.
-    let isDone: Bool = result.status.replicas == result.status.updatedReplicas && known?.reason == "NewReplicaSetAvailable"
+    let isDone: Bool =
+      result.status.replicas == result.status.updatedReplicas && known?.reason == "NewReplicaSetAvailable"
     if result.spec.hasProgressDeadlineSeconds, !isDone {
       if rollout.isComplete {
         result.setProgressing("True", "NewReplicaSetAvailable", "\(name) has successfully progressed.")
       } else if hasProgressed(from: currentStatus(deployment), to: result.status) {
-        result.setProgressing("True", "ReplicaSetUpdated", "\(name) is progressing.", renews: known?.reason == "ReplicaSetUpdated" || known?.status == "True")
+        result.setProgressing(
+          "True", "ReplicaSetUpdated", "\(name) is progressing.",
+          renews: known?.reason == "ReplicaSetUpdated" || known?.status == "True")
       } else if let known, hasTimedOut(result, known) {
         result.setProgressing("False", "ProgressDeadlineExceeded", "\(name) has timed out progressing.")
       }
     }
     updateFailure(&result, rollout)
     try await write(result)
-    guard result.spec.hasProgressDeadlineSeconds, !rollout.isComplete, let progressing: DeploymentCondition = result.progressing,
+    guard result.spec.hasProgressDeadlineSeconds, !rollout.isComplete,
+      let progressing: DeploymentCondition = result.progressing,
       progressing.reason != "ProgressDeadlineExceeded", progressing.reason != "NewReplicaSetAvailable"
     else { return }
-    let deadline: Timestamp = Timestamp(progressing.lastUpdateTime) + .seconds(Int64(result.spec.progressDeadlineSeconds) + 1)
+    let deadline: Timestamp =
+      Timestamp(progressing.lastUpdateTime) + .seconds(Int64(result.spec.progressDeadlineSeconds) + 1)
     queue.add(deployment.key, after: deadline - .now)
   }
 

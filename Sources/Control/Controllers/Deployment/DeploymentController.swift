@@ -48,7 +48,9 @@ final class DeploymentController: Controller {
 
   private func hear(_ event: InformerEvent<ReplicaSet>) {
     let set: ReplicaSet = event.object
-    if case .updated(let old, _) = event, let former: Deployment = deployment(of: old.metadata) { queue.add(former.key) }
+    if case .updated(let old, _) = event, let former: Deployment = deployment(of: old.metadata) {
+      queue.add(former.key)
+    }
     if let owner: Deployment = deployment(of: set.metadata) { return queue.add(owner.key) }
     guard set.metadata.controllerReference == nil, !set.metadata.isBeingDeleted else { return }
     for deployment: Deployment in deployments.list(namespace: set.metadata.namespace)
@@ -120,7 +122,8 @@ final class DeploymentController: Controller {
   private func isScalingEvent(_ rollout: Rollout) -> Bool {
     rollout.all.contains { set in
       set.wantedReplicas > 0
-        && set.metadata.annotations[Rollout.desiredAnnotation].flatMap { Int($0) }.map { $0 != rollout.desired } ?? false
+        && set.metadata.annotations[Rollout.desiredAnnotation].flatMap { Int($0) }.map { $0 != rollout.desired }
+          ?? false
     }
   }
 
@@ -168,12 +171,15 @@ final class DeploymentController: Controller {
 
   /// Deletes old ReplicaSets that are empty, beyond the history that is kept.
   private func cleanUp(_ rollout: Rollout) async throws {
-    let limit: Int = rollout.deployment.spec.hasRevisionHistoryLimit ? Int(rollout.deployment.spec.revisionHistoryLimit) : 10
+    let limit: Int =
+      rollout.deployment.spec.hasRevisionHistoryLimit ? Int(rollout.deployment.spec.revisionHistoryLimit) : 10
     let old: [ReplicaSet] = rollout.old.filter { !$0.metadata.isBeingDeleted }
     guard old.count > limit else { return }
     let ordered: [ReplicaSet] = old.sorted { Rollout.revision($0) < Rollout.revision($1) }
     for set: ReplicaSet in ordered.prefix(old.count - limit)
-    where set.status.replicas == 0 && set.wantedReplicas == 0 && set.metadata.generation <= set.status.observedGeneration {
+    where set.status.replicas == 0 && set.wantedReplicas == 0
+      && set.metadata.generation <= set.status.observedGeneration
+    {
       do throws(KubeClientError) {
         try await client.delete(ReplicaSet.self, namespace: set.metadata.namespace, name: set.metadata.name)
       } catch {

@@ -21,7 +21,9 @@ struct Rollout: Sendable {
   init(_ deployment: Deployment, _ sets: [ReplicaSet]) {
     self.deployment = deployment
     let ordered: [ReplicaSet] = sets.sorted { left, right in
-      (left.metadata.creationTimestamp.seconds, left.metadata.name) < (right.metadata.creationTimestamp.seconds, right.metadata.name)
+      (left.metadata.creationTimestamp.seconds, left.metadata.name) < (
+        right.metadata.creationTimestamp.seconds, right.metadata.name
+      )
     }
     let template: PodTemplateSpec = deployment.spec.template
     // Of several with the same template the oldest is the one.
@@ -61,7 +63,8 @@ struct Rollout: Sendable {
     guard isRolling else { return (0, 0) }
     let update: RollingUpdateDeployment = deployment.spec.strategy.rollingUpdate
     let surge: Int = update.hasMaxSurge ? update.maxSurge.scaled(of: desired, roundsUp: true) ?? 1 : (desired + 3) / 4
-    let unavailable: Int = update.hasMaxUnavailable ? update.maxUnavailable.scaled(of: desired, roundsUp: false) ?? 0 : desired / 4
+    let unavailable: Int =
+      update.hasMaxUnavailable ? update.maxUnavailable.scaled(of: desired, roundsUp: false) ?? 0 : desired / 4
     // With neither, nothing could ever move.
     return surge == 0 && unavailable == 0 ? (0, 1) : (surge, unavailable)
   }

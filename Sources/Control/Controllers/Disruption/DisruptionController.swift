@@ -49,7 +49,9 @@ final class DisruptionController: Controller {
   private func reconcile(_ key: ObjectKey) async throws {
     guard let budget: PodDisruptionBudget = budgets.get(key) else { return }
     let selector: LabelSelector = Self.selector(budget)
-    let selected: [Pod] = pods.list(namespace: key.namespace).filter { selector.matches($0.metadata.labels) && !$0.isTerminal }
+    let selected: [Pod] = pods.list(namespace: key.namespace).filter {
+      selector.matches($0.metadata.labels) && !$0.isTerminal
+    }
     let expected: (count: Int, desired: Int) = self.expected(budget, selected)
     let disrupted: [String: MetaTime] = stillDisrupted(budget, selected)
     let healthy: Int = selected.filter { pod in
@@ -87,7 +89,9 @@ final class DisruptionController: Controller {
   private func stillDisrupted(_ budget: PodDisruptionBudget, _ selected: [Pod]) -> [String: MetaTime] {
     let now: Timestamp = .now
     return budget.status.disruptedPods.filter { name, time in
-      guard let pod: Pod = selected.first(where: { $0.metadata.name == name }), !pod.metadata.isBeingDeleted else { return false }
+      guard let pod: Pod = selected.first(where: { $0.metadata.name == name }), !pod.metadata.isBeingDeleted else {
+        return false
+      }
       return now - Timestamp(time) < Self.disruptedTimeout
     }
   }
@@ -131,9 +135,13 @@ final class DisruptionController: Controller {
       }
       return (set.metadata.uid, set.wantedReplicas)
     case "StatefulSet":
-      return statefulSets.get(namespace: namespace, name: owner.name).map { ($0.metadata.uid, $0.spec.hasReplicas ? Int($0.spec.replicas) : 1) }
+      return statefulSets.get(namespace: namespace, name: owner.name).map {
+        ($0.metadata.uid, $0.spec.hasReplicas ? Int($0.spec.replicas) : 1)
+      }
     case "ReplicationController":
-      return replicationControllers.get(namespace: namespace, name: owner.name).map { ($0.metadata.uid, $0.wantedReplicas) }
+      return replicationControllers.get(namespace: namespace, name: owner.name).map {
+        ($0.metadata.uid, $0.wantedReplicas)
+      }
     default: return nil
     }
   }

@@ -66,9 +66,11 @@ final class EndpointSliceController: Controller {
     for slice: DiscoveryEndpointSlice in wanted {
       try await write(slice, existing.first { $0.metadata.name == slice.metadata.name })
     }
-    for slice: DiscoveryEndpointSlice in existing where !names.contains(slice.metadata.name) && !slice.metadata.isBeingDeleted {
+    for slice: DiscoveryEndpointSlice in existing
+    where !names.contains(slice.metadata.name) && !slice.metadata.isBeingDeleted {
       do throws(KubeClientError) {
-        try await context.client.delete(DiscoveryEndpointSlice.self, namespace: key.namespace, name: slice.metadata.name)
+        try await context.client.delete(
+          DiscoveryEndpointSlice.self, namespace: key.namespace, name: slice.metadata.name)
       } catch {
         guard error.isNotFound else { throw error }
       }
@@ -87,7 +89,8 @@ final class EndpointSliceController: Controller {
     }
     var result: [DiscoveryEndpointSlice] = []
     for group: ServiceEndpoints.Group in groups {
-      let ports: String = group.ports.map { "\($0.name):\($0.protocol):\($0.port):\($0.appProtocol)" }.joined(separator: ",")
+      let ports: String = group.ports.map { "\($0.name):\($0.protocol):\($0.port):\($0.appProtocol)" }.joined(
+        separator: ",")
       var place: Int = 0
       repeat {
         let part: ArraySlice<ServiceEndpoints.Endpoint> = group.endpoints.dropFirst(place).prefix(Self.endpointsMax)
@@ -124,7 +127,9 @@ final class EndpointSliceController: Controller {
     result.conditions.serving = pod.isReady || endpoints.service.spec.publishNotReadyAddresses
     result.conditions.terminating = pod.metadata.isBeingDeleted
     if !pod.spec.nodeName.isEmpty { result.nodeName = pod.spec.nodeName }
-    if let zone: String = nodes.get(name: pod.spec.nodeName)?.metadata.labels["topology.kubernetes.io/zone"] { result.zone = zone }
+    if let zone: String = nodes.get(name: pod.spec.nodeName)?.metadata.labels["topology.kubernetes.io/zone"] {
+      result.zone = zone
+    }
     let hostname: String = endpoints.hostname(pod)
     if !hostname.isEmpty { result.hostname = hostname }
     result.targetRef.kind = "Pod"
@@ -138,7 +143,8 @@ final class EndpointSliceController: Controller {
   private static func triggerTime(_ service: Service, _ pods: [Pod]) -> String {
     var newest: Int64 = service.metadata.creationTimestamp.seconds
     for pod: Pod in pods {
-      newest = max(newest, pod.condition("Ready")?.lastTransitionTime.seconds ?? 0, pod.metadata.deletionTimestamp.seconds)
+      newest = max(
+        newest, pod.condition("Ready")?.lastTransitionTime.seconds ?? 0, pod.metadata.deletionTimestamp.seconds)
     }
     return Timestamp(seconds: newest).rfc3339
   }
@@ -153,7 +159,8 @@ final class EndpointSliceController: Controller {
       }
       return
     }
-    if slice.endpoints == wanted.endpoints, slice.ports == wanted.ports, slice.metadata.labels == wanted.metadata.labels,
+    if slice.endpoints == wanted.endpoints, slice.ports == wanted.ports,
+      slice.metadata.labels == wanted.metadata.labels,
       slice.metadata.ownerReferences == wanted.metadata.ownerReferences
     {
       return

@@ -32,7 +32,8 @@ struct ServiceEndpoints {
     }.sorted { $0.metadata.name < $1.metadata.name }
     for type: String in addressTypes {
       for pod: Pod in eligible {
-        guard let address: String = Self.addresses(pod).first(where: { ($0.contains(":") ? "IPv6" : "IPv4") == type }) else {
+        guard let address: String = Self.addresses(pod).first(where: { ($0.contains(":") ? "IPv6" : "IPv4") == type })
+        else {
           continue
         }
         let ports: [DiscoveryEndpointPort] = self.ports(pod)
@@ -93,6 +94,7 @@ struct ServiceEndpoints {
 
   /// The name that the pod has below the service's, where it has one.
   func hostname(_ pod: Pod) -> String {
-    pod.spec.subdomain == service.metadata.name && pod.metadata.namespace == service.metadata.namespace ? pod.spec.hostname : ""
+    pod.spec.subdomain == service.metadata.name && pod.metadata.namespace == service.metadata.namespace
+      ? pod.spec.hostname : ""
   }
 }

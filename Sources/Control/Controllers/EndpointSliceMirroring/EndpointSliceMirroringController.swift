@@ -36,7 +36,8 @@ final class EndpointSliceMirroringController: Controller {
     let service: Service? = services.get(key)
     let source: Endpoints? = endpoints.get(key)
     let existing: [DiscoveryEndpointSlice] = slices.list(namespace: key.namespace).filter { slice in
-      slice.metadata.labels[EndpointSliceController.serviceLabel] == key.name && slice.metadata.labels[Self.managerLabel] == Self.manager
+      slice.metadata.labels[EndpointSliceController.serviceLabel] == key.name
+        && slice.metadata.labels[Self.managerLabel] == Self.manager
     }
     var wanted: [DiscoveryEndpointSlice] = []
     if let service, let source, service.spec.selector.isEmpty, source.metadata.labels[Self.skipLabel] != "true",
@@ -45,7 +46,8 @@ final class EndpointSliceMirroringController: Controller {
       wanted = mirrored(source)
     }
     for slice: DiscoveryEndpointSlice in wanted {
-      guard var known: DiscoveryEndpointSlice = existing.first(where: { $0.metadata.name == slice.metadata.name }) else {
+      guard var known: DiscoveryEndpointSlice = existing.first(where: { $0.metadata.name == slice.metadata.name })
+      else {
         do throws(KubeClientError) {
           try await context.client.create(slice)
         } catch {
@@ -59,9 +61,11 @@ final class EndpointSliceMirroringController: Controller {
       known.ports = slice.ports
       slices.remember(try await context.client.update(known))
     }
-    for slice: DiscoveryEndpointSlice in existing where !wanted.contains(where: { $0.metadata.name == slice.metadata.name }) {
+    for slice: DiscoveryEndpointSlice in existing
+    where !wanted.contains(where: { $0.metadata.name == slice.metadata.name }) {
       do throws(KubeClientError) {
-        try await context.client.delete(DiscoveryEndpointSlice.self, namespace: key.namespace, name: slice.metadata.name)
+        try await context.client.delete(
+          DiscoveryEndpointSlice.self, namespace: key.namespace, name: slice.metadata.name)
       } catch {
         guard error.isNotFound else { throw error }
       }

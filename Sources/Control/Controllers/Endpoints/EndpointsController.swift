@@ -43,7 +43,9 @@ final class EndpointsController: Controller {
 
   private func reconcile(_ key: ObjectKey) async throws {
     guard let service: Service = services.get(key) else {
-      guard let orphan: Endpoints = endpoints.get(key), orphan.metadata.labels[Self.managerLabel] == Self.manager else { return }
+      guard let orphan: Endpoints = endpoints.get(key), orphan.metadata.labels[Self.managerLabel] == Self.manager else {
+        return
+      }
       do throws(KubeClientError) {
         try await context.client.delete(
           Endpoints.self, namespace: key.namespace, name: key.name, options: DeleteOptions(uid: orphan.metadata.uid))
@@ -52,7 +54,9 @@ final class EndpointsController: Controller {
       }
       return
     }
-    guard !service.spec.selector.isEmpty, service.spec.type != "ExternalName", !service.metadata.isBeingDeleted else { return }
+    guard !service.spec.selector.isEmpty, service.spec.type != "ExternalName", !service.metadata.isBeingDeleted else {
+      return
+    }
     let selector: LabelSelector = LabelSelector(labels: service.spec.selector)
     let selected: [Pod] = pods.list(namespace: key.namespace).filter { selector.matches($0.metadata.labels) }
     try await write(service, subsets(service, selected))

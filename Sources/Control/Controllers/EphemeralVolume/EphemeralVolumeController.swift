@@ -20,7 +20,9 @@ final class EphemeralVolumeController: Controller {
     claims = context.informers.informer(PersistentVolumeClaim.self)
     recorder = EventRecorder(client: context.client, component: "ephemeral_volume")
     pods.addHandler { [queue] event in
-      if case .added(let pod) = event, pod.spec.volumes.contains(where: \.volumeSource.hasEphemeral) { queue.add(pod.key) }
+      if case .added(let pod) = event, pod.spec.volumes.contains(where: \.volumeSource.hasEphemeral) {
+        queue.add(pod.key)
+      }
     }
   }
 
@@ -48,7 +50,8 @@ final class EphemeralVolumeController: Controller {
         try await context.client.create(claim)
       } catch {
         guard !error.isAlreadyExists else { continue }
-        recorder.record(pod, .warning, reason: "FailedBinding", message: "ephemeral volume \(volume.name): \(error.message)")
+        recorder.record(
+          pod, .warning, reason: "FailedBinding", message: "ephemeral volume \(volume.name): \(error.message)")
         throw error
       }
     }

@@ -67,9 +67,12 @@ final class GarbageCollectorController: Controller {
   /// The resources to watch; nil if the server does not tell.
   private func discover() async -> [ResourceType]? {
     do throws(KubeClientError) {
-      let discovered: (found: [ResourceDiscovery.Found], failures: [String]) = try await ResourceDiscovery(client: context.client).resources()
+      let discovered: (found: [ResourceDiscovery.Found], failures: [String]) = try await ResourceDiscovery(
+        client: context.client
+      ).resources()
       let needed: Set<String> = ["delete", "list", "watch"]
-      return discovered.found.filter { needed.isSubset(of: $0.verbs) && !Self.ignored.contains($0.type.description) }.map(\.type)
+      return discovered.found.filter { needed.isSubset(of: $0.verbs) && !Self.ignored.contains($0.type.description) }
+        .map(\.type)
     } catch {
       context.logger.info("\(Self.name): cannot discover resources", metadata: ["error": "\(error)"])
       return nil
@@ -77,7 +80,8 @@ final class GarbageCollectorController: Controller {
   }
 
   private func watch(_ type: ResourceType) async throws {
-    let informer: Informer<MetaPartialObjectMetadata> = Informer(client: context.watchClient, resource: type) { object in
+    let informer: Informer<MetaPartialObjectMetadata> = Informer(client: context.watchClient, resource: type) {
+      object in
       // Only who it is and who owns it matters.
       object.metadata.labels = [:]
       object.metadata.annotations = [:]
@@ -164,7 +168,8 @@ final class GarbageCollectorController: Controller {
         type, namespace: type.isNamespaced ? object.key.namespace : nil, name: owner.name)
       guard found["metadata"]["uid"].string == owner.uid else { return .gone }
       let finalizers: [String] = found["metadata"]["finalizers"].items.compactMap(\.string)
-      return found["metadata"]["deletionTimestamp"].isNull || !finalizers.contains("foregroundDeletion") ? .live : .waiting
+      return found["metadata"]["deletionTimestamp"].isNull || !finalizers.contains("foregroundDeletion")
+        ? .live : .waiting
     } catch {
       guard error.isNotFound else { throw error }
       return .gone
@@ -176,7 +181,8 @@ final class GarbageCollectorController: Controller {
   }
 
   private static func propagation(_ object: OwnerGraph.Object) -> DeleteOptions.Propagation {
-    object.finalizers.contains("orphan") ? .orphan : object.finalizers.contains("foregroundDeletion") ? .foreground : .background
+    object.finalizers.contains("orphan")
+      ? .orphan : object.finalizers.contains("foregroundDeletion") ? .foreground : .background
   }
 
   private func delete(_ object: OwnerGraph.Object, _ propagation: DeleteOptions.Propagation) async throws {
@@ -218,7 +224,9 @@ final class GarbageCollectorController: Controller {
   }
 
   /// Changes an object's metadata by a merge patch that fails if the object changes meanwhile; then it is tried again.
-  private func modify(_ object: OwnerGraph.Object, _ change: (JSONValue) -> (name: String, value: JSONValue)) async throws {
+  private func modify(
+    _ object: OwnerGraph.Object, _ change: (JSONValue) -> (name: String, value: JSONValue)
+  ) async throws {
     try await ignoringGone { () async throws(KubeClientError) in
       let namespace: String = object.key.namespace
       let found: JSONValue = try await context.client.get(object.resource, namespace: namespace, name: object.key.name)
@@ -231,7 +239,8 @@ final class GarbageCollectorController: Controller {
       members["uid"] = metadata["uid"]
       var patch: JSONObject = JSONObject()
       patch["metadata"] = .object(members)
-      try await context.client.patch(object.resource, namespace: namespace, name: object.key.name, .merge(.object(patch)))
+      try await context.client.patch(
+        object.resource, namespace: namespace, name: object.key.name, .merge(.object(patch)))
     }
   }
 

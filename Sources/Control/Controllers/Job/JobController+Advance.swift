@@ -21,7 +21,8 @@ extension JobController {
       complete(&run)
     }
     var pause: Duration = .zero
-    if !run.job.isFinished, run.job.status.conditions.allSatisfy({ $0.type != "FailureTarget" || $0.status != "True" }) {
+    if !run.job.isFinished, run.job.status.conditions.allSatisfy({ $0.type != "FailureTarget" || $0.status != "True" })
+    {
       pause = try await manage(&run)
     }
     updateFigures(&run)
@@ -87,7 +88,8 @@ extension JobController {
 
   private func complete(_ run: inout JobRun) {
     let reason: String = run.isSuccessPolicyMet ? "SuccessPolicy" : "CompletionsReached"
-    let message: String = run.isSuccessPolicyMet ? "Matched rules at index 0" : "Reached expected number of succeeded pods"
+    let message: String =
+      run.isSuccessPolicyMet ? "Matched rules at index 0" : "Reached expected number of succeeded pods"
     run.job.setCondition("SuccessCriteriaMet", "True", reason, message)
     guard run.active.isEmpty, run.terminating.isEmpty else {
       if run.isSuccessPolicyMet { stopLater(run.active, run.job) }
@@ -162,7 +164,8 @@ extension JobController {
     expectations.expectCreations(job.key, pods.count)
     let control: PodControl = control
     let made: [Pod] = pods
-    let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(made.count) { place throws(KubeClientError) in
+    let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(made.count) {
+      place throws(KubeClientError) in
       try await control.create(made[place], for: job)
     }
     for _ in result.successes..<pods.count { expectations.observeCreation(job.key) }

@@ -62,10 +62,16 @@ struct JobRun: Sendable {
   static func text(_ indexes: Set<Int>) -> String {
     var ranges: [(first: Int, last: Int)] = []
     for index: Int in indexes.sorted() {
-      if let last: Int = ranges.last?.last, last + 1 == index { ranges[ranges.count - 1].last = index } else { ranges.append((index, index)) }
+      if let last: Int = ranges.last?.last, last + 1 == index {
+        ranges[ranges.count - 1].last = index
+      } else {
+        ranges.append((index, index))
+      }
     }
     return ranges.map { range in
-      range.first == range.last ? "\(range.first)" : range.last == range.first + 1 ? "\(range.first),\(range.last)" : "\(range.first)-\(range.last)"
+      range.first == range.last
+        ? "\(range.first)"
+        : range.last == range.first + 1 ? "\(range.first),\(range.last)" : "\(range.first)-\(range.last)"
     }.joined(separator: ",")
   }
 
@@ -96,8 +102,12 @@ struct JobRun: Sendable {
       }
       for pattern: PodFailurePolicyOnPodConditionsPattern in rule.onPodConditions {
         let status: String = pattern.status.isEmpty ? "True" : pattern.status
-        guard pod.status.conditions.contains(where: { $0.type == pattern.type && $0.status == status }) else { continue }
-        return (rule.action, "Pod \(pod.key) has condition \(pattern.type) matching \(rule.action) rule at index \(place)")
+        guard pod.status.conditions.contains(where: { $0.type == pattern.type && $0.status == status }) else {
+          continue
+        }
+        return (
+          rule.action, "Pod \(pod.key) has condition \(pattern.type) matching \(rule.action) rule at index \(place)"
+        )
       }
     }
     return nil
@@ -140,7 +150,8 @@ struct JobRun: Sendable {
     let limit: Int = job.spec.hasBackoffLimit ? Int(job.spec.backoffLimit) : 6
     if failed > limit { return ("BackoffLimitExceeded", "Job has reached the specified backoff limit") }
     if job.spec.template.spec.restartPolicy == "OnFailure" {
-      let restarts: Int = pods.filter { $0.status.phase == "Running" || $0.status.phase == "Pending" }.reduce(0) { sum, pod in
+      let restarts: Int = pods.filter { $0.status.phase == "Running" || $0.status.phase == "Pending" }.reduce(0) {
+        sum, pod in
         sum + pod.status.containerStatuses.reduce(0) { $0 + Int($1.restartCount) }
       }
       if limit == 0 ? restarts > 0 : restarts >= limit, restarts > 0 {
@@ -172,11 +183,12 @@ struct JobRun: Sendable {
 
   /// Whether a rule of the success policy holds.
   var isSuccessPolicyMet: Bool {
-    job.isIndexed && job.spec.successPolicy.rules.contains { rule in
-      let wanted: Set<Int>? = rule.succeededIndexes.isEmpty ? nil : Self.indexes(rule.succeededIndexes)
-      let done: Set<Int> = wanted.map { succeededIndexes.intersection($0) } ?? succeededIndexes
-      if rule.hasSucceededCount { return done.count >= Int(rule.succeededCount) }
-      return wanted.map { $0.isSubset(of: done) } ?? false
-    }
+    job.isIndexed
+      && job.spec.successPolicy.rules.contains { rule in
+        let wanted: Set<Int>? = rule.succeededIndexes.isEmpty ? nil : Self.indexes(rule.succeededIndexes)
+        let done: Set<Int> = wanted.map { succeededIndexes.intersection($0) } ?? succeededIndexes
+        if rule.hasSucceededCount { return done.count >= Int(rule.succeededCount) }
+        return wanted.map { $0.isSubset(of: done) } ?? false
+      }
   }
 }

@@ -44,7 +44,8 @@ final class NamespaceController: Controller {
     try await updateConditions(namespace, remains)
     guard remains.isEmpty else {
       // What is left is mostly pods on their way out; looking is cheap.
-      queue.add(name, after: remains.failures.isEmpty ? min(max(remains.wait, .milliseconds(200)), .seconds(2)) : .seconds(5))
+      queue.add(
+        name, after: remains.failures.isEmpty ? min(max(remains.wait, .milliseconds(200)), .seconds(2)) : .seconds(5))
       return
     }
     do {
@@ -61,13 +62,16 @@ final class NamespaceController: Controller {
 
   private func empty(_ namespace: Namespace) async throws -> Remains {
     var remains: Remains = Remains()
-    let discovered: (found: [ResourceDiscovery.Found], failures: [String]) = try await ResourceDiscovery(client: context.client).resources()
+    let discovered: (found: [ResourceDiscovery.Found], failures: [String]) = try await ResourceDiscovery(
+      client: context.client
+    ).resources()
     remains.discoveryFailures = discovered.failures
     let resources: [ResourceDiscovery.Found] = discovered.found.filter { found in
       found.type.isNamespaced && found.verbs.contains("delete") && found.verbs.contains("list")
     }
     // The same events are in two groups.
-    for found: ResourceDiscovery.Found in resources where !(found.type.plural == "events" && !found.type.group.isEmpty) {
+    for found: ResourceDiscovery.Found in resources where !(found.type.plural == "events" && !found.type.group.isEmpty)
+    {
       do throws(KubeClientError) {
         try await empty(found, namespace, &remains)
       } catch {
@@ -83,7 +87,8 @@ final class NamespaceController: Controller {
   ) async throws(KubeClientError) {
     let name: String = namespace.metadata.name
     var items: [MetaPartialObjectMetadata] = try await context.client.list(
-      MetaPartialObjectMetadata.self, resource: found.type, namespace: name).items
+      MetaPartialObjectMetadata.self, resource: found.type, namespace: name
+    ).items
     guard !items.isEmpty else { return }
     let fresh: [MetaPartialObjectMetadata] = items.filter { !$0.metadata.isBeingDeleted }
     if !fresh.isEmpty {
@@ -124,26 +129,35 @@ final class NamespaceController: Controller {
     }
     let discovery: String = remains.discoveryFailures.joined(separator: ", ")
     set(
-      "NamespaceDeletionDiscoveryFailure", !discovery.isEmpty, discovery.isEmpty ? "ResourcesDiscovered" : "DiscoveryFailed",
-      discovery.isEmpty ? "All resources successfully discovered" : "Discovery failed for some groups, \(remains.discoveryFailures.count) failing: \(discovery)")
+      "NamespaceDeletionDiscoveryFailure", !discovery.isEmpty,
+      discovery.isEmpty ? "ResourcesDiscovered" : "DiscoveryFailed",
+      discovery.isEmpty
+        ? "All resources successfully discovered"
+        : "Discovery failed for some groups, \(remains.discoveryFailures.count) failing: \(discovery)")
     set(
       "NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions",
       "All legacy kube types successfully parsed")
     let failures: String = remains.failures.sorted().joined(separator: ", ")
     set(
-      "NamespaceDeletionContentFailure", !failures.isEmpty, failures.isEmpty ? "ContentDeleted" : "ContentDeletionFailed",
+      "NamespaceDeletionContentFailure", !failures.isEmpty,
+      failures.isEmpty ? "ContentDeleted" : "ContentDeletionFailed",
       failures.isEmpty
-        ? "All content successfully deleted, may be waiting on finalization" : "Failed to delete all resource types, \(remains.failures.count) remaining: \(failures)")
+        ? "All content successfully deleted, may be waiting on finalization"
+        : "Failed to delete all resource types, \(remains.failures.count) remaining: \(failures)")
     let counts: String = remains.counts.map { type, count in
       "\(type.plural).\(type.group) has \(count) resource instances"
     }.sorted().joined(separator: ", ")
     set(
       "NamespaceContentRemaining", !counts.isEmpty, counts.isEmpty ? "ContentRemoved" : "SomeResourcesRemain",
       counts.isEmpty ? "All content successfully removed" : "Some resources are remaining: \(counts)")
-    let finalizers: String = remains.finalizers.map { "\($0.key) in \($0.value) resource instances" }.sorted().joined(separator: ", ")
+    let finalizers: String = remains.finalizers.map { "\($0.key) in \($0.value) resource instances" }.sorted().joined(
+      separator: ", ")
     set(
-      "NamespaceFinalizersRemaining", !finalizers.isEmpty, finalizers.isEmpty ? "ContentHasNoFinalizers" : "SomeFinalizersRemain",
-      finalizers.isEmpty ? "All content-preserving finalizers finished" : "Some content in the namespace has finalizers remaining: \(finalizers)")
+      "NamespaceFinalizersRemaining", !finalizers.isEmpty,
+      finalizers.isEmpty ? "ContentHasNoFinalizers" : "SomeFinalizersRemain",
+      finalizers.isEmpty
+        ? "All content-preserving finalizers finished"
+        : "Some content in the namespace has finalizers remaining: \(finalizers)")
     // A namespace that is empty at the first look goes without a trace.
     guard changed.status != namespace.status, !remains.isEmpty || !namespace.status.conditions.isEmpty else { return }
     do throws(KubeClientError) {

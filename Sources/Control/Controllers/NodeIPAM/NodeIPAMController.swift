@@ -22,7 +22,9 @@ final class NodeIPAMController: Controller {
       AddressRange(text, nodeBits: context.configuration.nodeCIDRMaskSize)
     }
     nodes.addHandler { [queue] event in
-      if case .added(let node) = event, node.spec.podCidrs.isEmpty, node.spec.podCidr.isEmpty { queue.add(node.metadata.name) }
+      if case .added(let node) = event, node.spec.podCidrs.isEmpty, node.spec.podCidr.isEmpty {
+        queue.add(node.metadata.name)
+      }
     }
   }
 
@@ -62,7 +64,9 @@ struct AddressRange: Sendable, CustomStringConvertible {
 
   init?(_ text: Substring, nodeBits: Int?) {
     let parts: [Substring] = text.split(separator: "/")
-    guard parts.count == 2, let prefix: Int = Int(parts[1]), let bytes: [UInt8] = Self.parse(parts[0]) else { return nil }
+    guard parts.count == 2, let prefix: Int = Int(parts[1]), let bytes: [UInt8] = Self.parse(parts[0]) else {
+      return nil
+    }
     self.bytes = bytes
     self.prefix = prefix
     nodePrefix = max(prefix, nodeBits ?? (bytes.count == 4 ? 24 : 64))

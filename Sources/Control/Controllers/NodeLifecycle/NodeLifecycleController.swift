@@ -40,7 +40,9 @@ final class NodeLifecycleController: Controller {
     recorder = EventRecorder(client: context.client, component: "node-controller")
     eviction = TaintEviction(context, recorder: recorder)
     nodes.addHandler { [queue] event in
-      if case .updated(let old, let new) = event, old.spec == new.spec, old.status.conditions == new.status.conditions { return }
+      if case .updated(let old, let new) = event, old.spec == new.spec, old.status.conditions == new.status.conditions {
+        return
+      }
       queue.add(event.object.metadata.name)
     }
   }

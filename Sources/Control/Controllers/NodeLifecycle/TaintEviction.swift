@@ -26,7 +26,9 @@ final class TaintEviction: Sendable {
       for pod: Pod in pods.indexed("node", event.object.metadata.name) { queue.add(pod.key) }
     }
     pods.addHandler { [queue] event in
-      if case .updated(let old, let new) = event, old.spec.nodeName == new.spec.nodeName, old.spec.tolerations == new.spec.tolerations {
+      if case .updated(let old, let new) = event, old.spec.nodeName == new.spec.nodeName,
+        old.spec.tolerations == new.spec.tolerations
+      {
         return
       }
       if !event.object.spec.nodeName.isEmpty { queue.add(event.object.key) }
@@ -38,7 +40,8 @@ final class TaintEviction: Sendable {
   }
 
   private func reconcile(_ key: ObjectKey) async throws {
-    guard let pod: Pod = pods.get(key), !pod.metadata.isBeingDeleted, let node: Node = nodes.get(name: pod.spec.nodeName)
+    guard let pod: Pod = pods.get(key), !pod.metadata.isBeingDeleted,
+      let node: Node = nodes.get(name: pod.spec.nodeName)
     else { return }
     let taints: [Taint] = node.spec.taints.filter { $0.effect == "NoExecute" }
     guard !taints.isEmpty else { return }
@@ -69,7 +72,8 @@ final class TaintEviction: Sendable {
         Pod.self, namespace: pod.metadata.namespace, name: pod.metadata.name, subresource: "status",
         .strategic(["status": ["conditions": [condition]]]))
       try await context.client.delete(
-        Pod.self, namespace: pod.metadata.namespace, name: pod.metadata.name, options: DeleteOptions(uid: pod.metadata.uid))
+        Pod.self, namespace: pod.metadata.namespace, name: pod.metadata.name,
+        options: DeleteOptions(uid: pod.metadata.uid))
     } catch {
       guard error.isNotFound || error.isConflict else { throw error }
       return

@@ -50,10 +50,12 @@ extension PersistentVolumeController {
     var request: CSICreateVolumeRequest = CSICreateVolumeRequest()
     request.name = name
     request.capacityRange.requiredBytes = VolumeMatching.request(claim).value
-    request.volumeCapabilities = Self.capabilities(claim, fsType: storageClass.parameters["csi.storage.k8s.io/fstype"] ?? "", mountFlags: storageClass.mountOptions)
+    request.volumeCapabilities = Self.capabilities(
+      claim, fsType: storageClass.parameters["csi.storage.k8s.io/fstype"] ?? "", mountFlags: storageClass.mountOptions)
     request.parameters = storageClass.parameters.filter { !$0.key.hasPrefix(Self.parameterPrefix) }
     if claim.spec.hasDataSource, claim.spec.dataSource.kind == "PersistentVolumeClaim",
-      let source: PersistentVolumeClaim = claims.get(namespace: claim.metadata.namespace, name: claim.spec.dataSource.name),
+      let source: PersistentVolumeClaim = claims.get(
+        namespace: claim.metadata.namespace, name: claim.spec.dataSource.name),
       let origin: PersistentVolume = volumes.get(name: source.spec.volumeName)
     {
       request.volumeContentSource.volume.volumeID = origin.spec.persistentVolumeSource.csi.volumeHandle
@@ -116,14 +118,17 @@ extension PersistentVolumeController {
     volume.spec.capacity["storage"] = Quantity(ResourceQuantity(bytes, format: .binarySI))
     volume.spec.accessModes = claim.spec.accessModes
     volume.spec.claimRef = claim.reference()
-    volume.spec.persistentVolumeReclaimPolicy = storageClass.reclaimPolicy.isEmpty ? "Delete" : storageClass.reclaimPolicy
+    volume.spec.persistentVolumeReclaimPolicy =
+      storageClass.reclaimPolicy.isEmpty ? "Delete" : storageClass.reclaimPolicy
     volume.spec.storageClassName = storageClass.metadata.name
     volume.spec.mountOptions = storageClass.mountOptions
     volume.spec.volumeMode = claim.spec.volumeMode.isEmpty ? "Filesystem" : claim.spec.volumeMode
     volume.spec.persistentVolumeSource.csi.driver = storageClass.provisioner
     volume.spec.persistentVolumeSource.csi.volumeHandle = made.volumeID
     volume.spec.persistentVolumeSource.csi.volumeAttributes = made.volumeContext
-    if let type: String = storageClass.parameters["csi.storage.k8s.io/fstype"] { volume.spec.persistentVolumeSource.csi.fsType = type }
+    if let type: String = storageClass.parameters["csi.storage.k8s.io/fstype"] {
+      volume.spec.persistentVolumeSource.csi.fsType = type
+    }
     let terms: [NodeSelectorTerm] = made.accessibleTopology.map { topology in
       var term: NodeSelectorTerm = NodeSelectorTerm()
       term.matchExpressions = topology.segments.sorted { $0.key < $1.key }.map { key, value in

@@ -48,7 +48,8 @@ extension PersistentVolumeController {
 
   /// Deletes the volume's contents by its driver, and then the volume.
   private func reclaim(_ volume: PersistentVolume) async throws {
-    let driver: String = volume.metadata.annotations[VolumeMatching.provisionedBy] ?? volume.spec.persistentVolumeSource.csi.driver
+    let driver: String =
+      volume.metadata.annotations[VolumeMatching.provisionedBy] ?? volume.spec.persistentVolumeSource.csi.driver
     guard !driver.isEmpty, await drivers.socket(of: driver) != nil else { return }
     do {
       try await deleteContents(volume, driver)
@@ -107,7 +108,8 @@ extension PersistentVolumeController {
     request.capacityRange.requiredBytes = wanted.value
     request.volumeCapability = Self.capabilities(claim, fsType: volume.spec.persistentVolumeSource.csi.fsType)[0]
     let given: CSIControllerExpandVolumeRequest = request
-    let answer: CSIControllerExpandVolumeResponse = try await drivers.call(driver, "ControllerExpandVolume") { controller, options in
+    let answer: CSIControllerExpandVolumeResponse = try await drivers.call(driver, "ControllerExpandVolume") {
+      controller, options in
       try await controller.controllerExpandVolume(given, options: options)
     }
     let size: Quantity = Quantity(ResourceQuantity(max(answer.capacityBytes, wanted.value), format: .binarySI))

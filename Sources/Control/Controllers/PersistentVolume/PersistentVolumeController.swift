@@ -51,15 +51,23 @@ final class PersistentVolumeController: Controller {
       }
     }
     classes.addHandler { [self] _ in
-      for claim: PersistentVolumeClaim in claims.list() where claim.spec.volumeName.isEmpty { claimQueue.add(claim.key) }
+      for claim: PersistentVolumeClaim in claims.list() where claim.spec.volumeName.isEmpty {
+        claimQueue.add(claim.key)
+      }
     }
   }
 
   func run() async throws {
     try await context.together([
       { [self] in try await recorder.run() },
-      { [self] in try await context.run(claimQueue, name: "persistentvolumeclaim-binder") { [self] key in try await reconcile(claim: key) } },
-      { [self] in try await context.run(volumeQueue, name: Self.name) { [self] name in try await reconcile(volume: name) } },
+      { [self] in
+        try await context.run(claimQueue, name: "persistentvolumeclaim-binder") { [self] key in
+          try await reconcile(claim: key)
+        }
+      },
+      { [self] in
+        try await context.run(volumeQueue, name: Self.name) { [self] name in try await reconcile(volume: name) }
+      },
     ])
   }
 
@@ -69,7 +77,9 @@ final class PersistentVolumeController: Controller {
     guard let claim: PersistentVolumeClaim = claims.get(key), !claim.metadata.isBeingDeleted else { return }
     if claim.metadata.annotations[VolumeMatching.bindCompleted] != nil { return try await reconcile(bound: claim) }
     if !claim.spec.volumeName.isEmpty {
-      guard let volume: PersistentVolume = volumes.get(name: claim.spec.volumeName) else { return try await setPhase(claim, "Pending") }
+      guard let volume: PersistentVolume = volumes.get(name: claim.spec.volumeName) else {
+        return try await setPhase(claim, "Pending")
+      }
       guard !volume.spec.hasClaimRef || VolumeMatching.isReserved(volume, for: claim) else {
         return try await setPhase(claim, "Pending")
       }
@@ -95,9 +105,13 @@ final class PersistentVolumeController: Controller {
     let defaults: [StorageStorageClass] = classes.list().filter {
       $0.metadata.annotations["storageclass.kubernetes.io/is-default-class"] == "true"
     }
-    guard let newest: StorageStorageClass = defaults.max(by: { left, right in
-      (left.metadata.creationTimestamp.seconds, right.metadata.name) < (right.metadata.creationTimestamp.seconds, left.metadata.name)
-    }) else { return false }
+    guard
+      let newest: StorageStorageClass = defaults.max(by: { left, right in
+        (left.metadata.creationTimestamp.seconds, right.metadata.name) < (
+          right.metadata.creationTimestamp.seconds, left.metadata.name
+        )
+      })
+    else { return false }
     var changed: PersistentVolumeClaim = claim
     changed.spec.storageClassName = newest.metadata.name
     claims.remember(try await client.update(changed))
@@ -109,17 +123,20 @@ final class PersistentVolumeController: Controller {
     let className: String = claim.spec.storageClassName
     guard !className.isEmpty else {
       recorder.record(
-        claim, .normal, reason: "FailedBinding", message: "no persistent volumes available for this claim and no storage class is set")
+        claim, .normal, reason: "FailedBinding",
+        message: "no persistent volumes available for this claim and no storage class is set")
       return
     }
     guard let storageClass: StorageStorageClass = classes.get(name: className) else {
       recorder.record(
-        claim, .warning, reason: "ProvisioningFailed", message: "storageclass.storage.k8s.io \"\(className)\" not found")
+        claim, .warning, reason: "ProvisioningFailed", message: "storageclass.storage.k8s.io \"\(className)\" not found"
+      )
       return
     }
     if waitsForConsumer(claim) {
       recorder.record(
-        claim, .normal, reason: "WaitForFirstConsumer", message: "waiting for first consumer to be created before binding")
+        claim, .normal, reason: "WaitForFirstConsumer",
+        message: "waiting for first consumer to be created before binding")
       return
     }
     guard storageClass.provisioner != "kubernetes.io/no-provisioner" else { return }
@@ -135,7 +152,8 @@ final class PersistentVolumeController: Controller {
     guard await drivers.socket(of: storageClass.provisioner) != nil else {
       recorder.record(
         claim, .normal, reason: "ExternalProvisioning",
-        message: "Waiting for a volume to be created either by the external provisioner '\(storageClass.provisioner)' or "
+        message:
+          "Waiting for a volume to be created either by the external provisioner '\(storageClass.provisioner)' or "
           + "manually by the system administrator. If volume creation is delayed, please verify that the provisioner is "
           + "running and correctly registered.")
       // The driver's socket may come at any time.
@@ -169,7 +187,8 @@ final class PersistentVolumeController: Controller {
       volumes.remember(volume)
     }
     var claim: PersistentVolumeClaim = claim
-    if claim.spec.volumeName != volume.metadata.name || claim.metadata.annotations[VolumeMatching.bindCompleted] == nil {
+    if claim.spec.volumeName != volume.metadata.name || claim.metadata.annotations[VolumeMatching.bindCompleted] == nil
+    {
       if claim.spec.volumeName.isEmpty { claim.metadata.annotations[VolumeMatching.boundByController] = "yes" }
       claim.spec.volumeName = volume.metadata.name
       claim.metadata.annotations[VolumeMatching.bindCompleted] = "yes"

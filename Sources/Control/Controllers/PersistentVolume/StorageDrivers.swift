@@ -48,7 +48,8 @@ final class StorageDrivers: Sendable {
     options.timeout = .seconds(5)
     let given: CallOptions = options
     return try? await withUnixGRPCClient(path) { connection in
-      try await CSIIdentity.Client(wrapping: connection.client).getPluginInfo(CSIGetPluginInfoRequest(), options: given).name
+      try await CSIIdentity.Client(wrapping: connection.client).getPluginInfo(CSIGetPluginInfoRequest(), options: given)
+        .name
     }
   }
 

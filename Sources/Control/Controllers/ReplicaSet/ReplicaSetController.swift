@@ -44,7 +44,11 @@ final class ReplicaController<Workload: ReplicatedWorkload>: Sendable {
     }
     switch event {
     case .added:
-      if pod.metadata.isBeingDeleted { expectations.observeDeletion(key, pod.metadata.uid) } else { expectations.observeCreation(key) }
+      if pod.metadata.isBeingDeleted {
+        expectations.observeDeletion(key, pod.metadata.uid)
+      } else {
+        expectations.observeCreation(key)
+      }
     case .updated(let old, let new):
       if new.metadata.isBeingDeleted { expectations.observeDeletion(key, pod.metadata.uid) }
       let minimum: Int32 = workloads.get(key)?.minReadySeconds ?? 0
@@ -96,7 +100,8 @@ final class ReplicaController<Workload: ReplicatedWorkload>: Sendable {
       let count: Int = min(-difference, PodControl.burst)
       expectations.expectCreations(key, count)
       let pod: Pod = PodControl.pod(from: workload.podTemplate, for: workload)
-      let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(count) { _ throws(KubeClientError) in
+      let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(count) {
+        _ throws(KubeClientError) in
         try await control.create(pod, for: workload)
       }
       for _ in result.successes..<count { expectations.observeCreation(key) }
@@ -107,7 +112,8 @@ final class ReplicaController<Workload: ReplicatedWorkload>: Sendable {
     let victims: [Pod] = Array(
       DeletionOrder.sorted(active, related: related(to: workload)).prefix(min(difference, PodControl.burst)))
     expectations.expectDeletions(key, victims.map(\.metadata.uid))
-    let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(victims.count) { place throws(KubeClientError) in
+    let result: (successes: Int, error: KubeClientError?) = await PodControl.slowStart(victims.count) {
+      place throws(KubeClientError) in
       do throws(KubeClientError) {
         try await control.delete(victims[place], for: workload)
       } catch {
@@ -139,7 +145,9 @@ final class ReplicaController<Workload: ReplicatedWorkload>: Sendable {
     return counts
   }
 
-  private func updateStatus(_ workload: Workload, active: [Pod], terminating: Int, _ failure: ReplicaFailure?) async throws {
+  private func updateStatus(
+    _ workload: Workload, active: [Pod], terminating: Int, _ failure: ReplicaFailure?
+  ) async throws {
     let now: Timestamp = .now
     let labels: [String: String] = workload.podTemplate.metadata.labels
     var counts: ReplicaCounts = ReplicaCounts(replicas: Int32(active.count), terminating: Int32(terminating))

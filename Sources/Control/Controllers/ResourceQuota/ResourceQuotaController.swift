@@ -18,7 +18,8 @@ final class ResourceQuotaController: Controller {
   private let queue: WorkQueue<ObjectKey> = WorkQueue()
   /// Resources that are counted by a list of the API, by the name that quotas use.
   private static let counted: [String: ResourceType] = [
-    "configmaps": ConfigMap.resource, "secrets": Secret.resource, "replicationcontrollers": ReplicationController.resource,
+    "configmaps": ConfigMap.resource, "secrets": Secret.resource,
+    "replicationcontrollers": ReplicationController.resource,
     "resourcequotas": ResourceQuota.resource,
   ]
   /// How often counts are mended for which there is no event here.
@@ -62,7 +63,9 @@ final class ResourceQuotaController: Controller {
       changed.status.hard == quota.status.hard && Set(used.keys) == Set(quota.status.used.keys)
       && used.allSatisfy { name, amount in quota.status.used[name].map { ResourceQuantity($0) == amount } ?? false }
     if !isSame { quotas.remember(try await context.client.updateStatus(changed)) }
-    if quota.spec.hard.keys.contains(where: { Self.counted[Self.resourceName($0)] != nil }) { queue.add(key, after: Self.period) }
+    if quota.spec.hard.keys.contains(where: { Self.counted[Self.resourceName($0)] != nil }) {
+      queue.add(key, after: Self.period)
+    }
   }
 
   private static func resourceName(_ name: String) -> String {
@@ -74,10 +77,13 @@ final class ResourceQuotaController: Controller {
     case "pods", "count/pods": return ResourceQuantity(Int64(selected.count))
     case "services", "count/services": return ResourceQuantity(Int64(services.list(namespace: namespace).count))
     case "services.nodeports":
-      let count: Int = services.list(namespace: namespace).reduce(0) { $0 + $1.spec.ports.filter { $0.nodePort > 0 }.count }
+      let count: Int = services.list(namespace: namespace).reduce(0) {
+        $0 + $1.spec.ports.filter { $0.nodePort > 0 }.count
+      }
       return ResourceQuantity(Int64(count))
     case "services.loadbalancers":
-      return ResourceQuantity(Int64(services.list(namespace: namespace).filter { $0.spec.type == "LoadBalancer" }.count))
+      return ResourceQuantity(
+        Int64(services.list(namespace: namespace).filter { $0.spec.type == "LoadBalancer" }.count))
     case "persistentvolumeclaims", "count/persistentvolumeclaims":
       return ResourceQuantity(Int64(claims.list(namespace: namespace).count))
     case "requests.storage":
@@ -98,12 +104,14 @@ final class ResourceQuotaController: Controller {
     let parts: [Substring] = name.dropFirst(6).split(separator: ".", maxSplits: 1)
     guard parts.count == 2 else { return nil }
     let version: String = parts[1] == "autoscaling" ? "v2" : "v1"
-    return ResourceType(group: String(parts[1]), version: version, plural: String(parts[0]), kind: "", isNamespaced: true)
+    return ResourceType(
+      group: String(parts[1]), version: version, plural: String(parts[0]), kind: "", isNamespaced: true)
   }
 
   private func compute(_ name: String, _ selected: [Pod]) -> ResourceQuantity {
     let isLimit: Bool = name.hasPrefix("limits.")
-    let resource: String = isLimit ? String(name.dropFirst(7)) : name.hasPrefix("requests.") ? String(name.dropFirst(9)) : name
+    let resource: String =
+      isLimit ? String(name.dropFirst(7)) : name.hasPrefix("requests.") ? String(name.dropFirst(9)) : name
     func amount(_ container: Container) -> ResourceQuantity {
       let list: [String: Quantity] = isLimit ? container.resources.limits : container.resources.requests
       return list[resource].map { ResourceQuantity($0) } ?? .zero
@@ -119,7 +127,9 @@ final class ResourceQuotaController: Controller {
   // MARK: Scopes
 
   private func isInScope(_ pod: Pod, _ quota: ResourceQuota) -> Bool {
-    let isBestEffort: Bool = pod.spec.containers.allSatisfy { $0.resources.requests.isEmpty && $0.resources.limits.isEmpty }
+    let isBestEffort: Bool = pod.spec.containers.allSatisfy {
+      $0.resources.requests.isEmpty && $0.resources.limits.isEmpty
+    }
     func holds(_ scope: String) -> Bool {
       switch scope {
       case "Terminating": pod.spec.hasActiveDeadlineSeconds

@@ -47,7 +47,9 @@ final class RootCAController: Controller {
   private func reconcile(_ name: String, _ certificate: String) async throws {
     guard let namespace: Namespace = namespaces.get(name: name), !namespace.metadata.isBeingDeleted else { return }
     if var map: ConfigMap = maps.get(namespace: name, name: Self.mapName) {
-      guard map.data != ["ca.crt": certificate] || map.metadata.annotations["kubernetes.io/description"] == nil else { return }
+      guard map.data != ["ca.crt": certificate] || map.metadata.annotations["kubernetes.io/description"] == nil else {
+        return
+      }
       map.data = ["ca.crt": certificate]
       map.metadata.annotations["kubernetes.io/description"] = Self.description
       try await context.client.update(map)

@@ -75,7 +75,9 @@ struct StatefulPlan: Sendable {
       }
       if isOrdered, !isHealthy(pod) {
         // A pod of a broken revision may never become healthy: it is replaced if it is of an old one.
-        if !pod.metadata.isBeingDeleted, Self.revision(pod) != revision(forNew: ordinal), isStuck(pod) { delete.append(pod) }
+        if !pod.metadata.isBeingDeleted, Self.revision(pod) != revision(forNew: ordinal), isStuck(pod) {
+          delete.append(pod)
+        }
         return
       }
     }
@@ -100,7 +102,8 @@ struct StatefulPlan: Sendable {
   /// Replaces pods of old revisions, the highest first, as many at a time as may be missing.
   private mutating func rollOut(_ present: [Int: Pod]) {
     let rolling: RollingUpdateStatefulSetStrategy = set.spec.updateStrategy.rollingUpdate
-    let maxUnavailable: Int = rolling.hasMaxUnavailable ? max(1, rolling.maxUnavailable.scaled(of: replicas, roundsUp: true) ?? 1) : 1
+    let maxUnavailable: Int =
+      rolling.hasMaxUnavailable ? max(1, rolling.maxUnavailable.scaled(of: replicas, roundsUp: true) ?? 1) : 1
     var unavailable: Int = present.values.filter { !isHealthy($0) }.count
     for ordinal: Int in (start + partition..<max(start + replicas, start + partition)).reversed() {
       guard let pod: Pod = present[ordinal] else { continue }

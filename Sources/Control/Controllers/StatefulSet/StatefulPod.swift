@@ -31,7 +31,8 @@ struct StatefulPod: Sendable {
     metadata["labels"][RevisionHistory.hashLabel] = .string(revision)
     metadata["ownerReferences"] = [
       [
-        "apiVersion": "apps/v1", "kind": "StatefulSet", "name": .string(set.metadata.name), "uid": .string(set.metadata.uid),
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "name": .string(set.metadata.name),
+        "uid": .string(set.metadata.uid),
         "controller": true, "blockOwnerDeletion": true,
       ]
     ]

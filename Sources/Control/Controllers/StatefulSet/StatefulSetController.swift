@@ -112,7 +112,8 @@ final class StatefulSetController: Controller {
       expectations.expectDeletions(set.key, [pod.metadata.uid])
       do throws(KubeClientError) {
         try await client.delete(
-          Pod.self, namespace: pod.metadata.namespace, name: pod.metadata.name, options: DeleteOptions(uid: pod.metadata.uid))
+          Pod.self, namespace: pod.metadata.namespace, name: pod.metadata.name,
+          options: DeleteOptions(uid: pod.metadata.uid))
         recorder.record(
           set, .normal, reason: "SuccessfulDelete",
           message: "delete Pod \(pod.metadata.name) in StatefulSet \(set.metadata.name) successful")
@@ -134,7 +135,8 @@ final class StatefulSetController: Controller {
         try await client.create(claim)
         recorder.record(
           pod.set, .normal, reason: "SuccessfulCreate",
-          message: "create Claim \(claim.metadata.name) Pod \(pod.name) in StatefulSet \(pod.set.metadata.name) success")
+          message: "create Claim \(claim.metadata.name) Pod \(pod.name) in StatefulSet \(pod.set.metadata.name) success"
+        )
       } catch {
         guard error.isAlreadyExists else { throw error }
       }

@@ -45,19 +45,24 @@ final class VolumeAttachmentController: Controller {
     pods.addIndex("node") { [$0.spec.nodeName] }
     pods.addHandler { [nodeQueue] event in
       let pod: Pod = event.object
-      guard !pod.spec.nodeName.isEmpty, pod.spec.volumes.contains(where: { $0.volumeSource.hasPersistentVolumeClaim || $0.volumeSource.hasEphemeral })
+      guard !pod.spec.nodeName.isEmpty,
+        pod.spec.volumes.contains(where: { $0.volumeSource.hasPersistentVolumeClaim || $0.volumeSource.hasEphemeral })
       else { return }
       nodeQueue.add(pod.spec.nodeName)
     }
     claims.addHandler { [nodeQueue, pods] event in
-      for pod: Pod in pods.list(namespace: event.object.metadata.namespace) where !pod.spec.nodeName.isEmpty && !pod.spec.volumes.isEmpty {
+      for pod: Pod in pods.list(namespace: event.object.metadata.namespace)
+      where !pod.spec.nodeName.isEmpty && !pod.spec.volumes.isEmpty {
         nodeQueue.add(pod.spec.nodeName)
       }
     }
     csiNodes.addHandler { [nodeQueue] event in nodeQueue.add(event.object.metadata.name) }
     nodes.addHandler { [nodeQueue] event in
       if case .updated(let old, let new) = event, old.status.volumesInUse == new.status.volumesInUse,
-        old.status.volumesAttached == new.status.volumesAttached { return }
+        old.status.volumesAttached == new.status.volumesAttached
+      {
+        return
+      }
       nodeQueue.add(event.object.metadata.name)
     }
     attachments.addHandler { [nodeQueue, attachmentQueue] event in
@@ -69,8 +74,13 @@ final class VolumeAttachmentController: Controller {
   func run() async throws {
     try await context.together([
       { [self] in try await recorder.run() },
-      { [self] in try await context.run(nodeQueue, name: Self.name) { [self] name in try await reconcile(node: name) } },
-      { [self] in try await context.run(attachmentQueue, name: "csi-attacher") { [self] name in try await reconcile(attachment: name) } },
+      { [self] in try await context.run(nodeQueue, name: Self.name) { [self] name in try await reconcile(node: name) }
+      },
+      { [self] in
+        try await context.run(attachmentQueue, name: "csi-attacher") { [self] name in
+          try await reconcile(attachment: name)
+        }
+      },
     ])
   }
 
@@ -100,7 +110,10 @@ final class VolumeAttachmentController: Controller {
     }
     let present: [StorageVolumeAttachment] = attachments.list().filter { $0.spec.nodeName == name }
     for (attachment, volume) in wanted where !present.contains(where: { $0.metadata.name == attachment }) {
-      guard csiNodes.get(name: name)?.spec.drivers.contains(where: { $0.name == volume.spec.persistentVolumeSource.csi.driver }) ?? false
+      guard
+        csiNodes.get(name: name)?.spec.drivers.contains(where: {
+          $0.name == volume.spec.persistentVolumeSource.csi.driver
+        }) ?? false
       else { continue }
       try await create(attachment, volume, name)
     }
@@ -131,7 +144,9 @@ final class VolumeAttachmentController: Controller {
 
   /// The name by which a node's status calls an attached volume.
   private func uniqueName(_ attachment: StorageVolumeAttachment) -> String? {
-    guard let volume: PersistentVolume = volumes.get(name: attachment.spec.source.persistentVolumeName) else { return nil }
+    guard let volume: PersistentVolume = volumes.get(name: attachment.spec.source.persistentVolumeName) else {
+      return nil
+    }
     return "kubernetes.io/csi/\(attachment.spec.attacher)^\(volume.spec.persistentVolumeSource.csi.volumeHandle)"
   }
 
@@ -153,7 +168,8 @@ final class VolumeAttachmentController: Controller {
   }
 
   private func updateAttached(_ node: Node, _ present: [StorageVolumeAttachment]) async throws {
-    var attached: [AttachedVolume] = present.filter { $0.status.attached && !$0.metadata.isBeingDeleted }.compactMap { attachment in
+    var attached: [AttachedVolume] = present.filter { $0.status.attached && !$0.metadata.isBeingDeleted }.compactMap {
+      attachment in
       guard let name: String = uniqueName(attachment) else { return nil }
       var result: AttachedVolume = AttachedVolume()
       result.name = name
@@ -205,9 +221,12 @@ final class VolumeAttachmentController: Controller {
 
   private func target(_ attachment: StorageVolumeAttachment) throws -> (volume: PersistentVolume, nodeID: String) {
     guard let volume: PersistentVolume = volumes.get(name: attachment.spec.source.persistentVolumeName),
-      let driver: StorageCSINodeDriver = csiNodes.get(name: attachment.spec.nodeName)?.spec.drivers.first(where: { $0.name == attachment.spec.attacher })
+      let driver: StorageCSINodeDriver = csiNodes.get(name: attachment.spec.nodeName)?.spec.drivers.first(where: {
+        $0.name == attachment.spec.attacher
+      })
     else {
-      throw KubeClientError(.status, "the volume or the node of the attachment \(attachment.metadata.name) is not known yet")
+      throw KubeClientError(
+        .status, "the volume or the node of the attachment \(attachment.metadata.name) is not known yet")
     }
     return (volume, driver.nodeID)
   }
@@ -223,8 +242,9 @@ final class VolumeAttachmentController: Controller {
     var claim: PersistentVolumeClaim = PersistentVolumeClaim()
     claim.spec.accessModes = target.volume.spec.accessModes
     claim.spec.volumeMode = target.volume.spec.volumeMode
-    request.volumeCapability = PersistentVolumeController.capabilities(
-      claim, fsType: source.fsType, mountFlags: target.volume.spec.mountOptions)[0]
+    request.volumeCapability =
+      PersistentVolumeController.capabilities(
+        claim, fsType: source.fsType, mountFlags: target.volume.spec.mountOptions)[0]
     let given: CSIControllerPublishVolumeRequest = request
     return try await drivers.call(attachment.spec.attacher, "ControllerPublishVolume") { controller, options in
       try await controller.controllerPublishVolume(given, options: options)

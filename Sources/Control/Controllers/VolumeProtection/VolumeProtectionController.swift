@@ -22,7 +22,11 @@ final class VolumeProtectionController: Controller {
     claims.addHandler { [queue] event in queue.add(event.object.key) }
     pods.addHandler { [queue] event in
       let pod: Pod = event.object
-      if case .updated(let old, let new) = event, old.isTerminal == new.isTerminal, old.spec.nodeName == new.spec.nodeName { return }
+      if case .updated(let old, let new) = event, old.isTerminal == new.isTerminal,
+        old.spec.nodeName == new.spec.nodeName
+      {
+        return
+      }
       for name: String in Self.claimNames(pod) { queue.add(ObjectKey(namespace: pod.metadata.namespace, name: name)) }
     }
   }

@@ -104,7 +104,9 @@ final class PodInfo: Sendable {
       nodeAffinity.hasRequiredDuringSchedulingIgnoredDuringExecution
       ? nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution : nil
     preferredNodeAffinity = nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution
-    requiredAffinity = affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution.map { AffinityTerm($0, pod: pod) }
+    requiredAffinity = affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution.map {
+      AffinityTerm($0, pod: pod)
+    }
     preferredAffinity = affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution.map {
       AffinityTerm($0.podAffinityTerm, weight: $0.weight, pod: pod)
     }
@@ -123,7 +125,10 @@ final class PodInfo: Sendable {
   }
 
   var nodeName: String { pod.spec.nodeName }
-  var hasAffinity: Bool { !requiredAffinity.isEmpty || !preferredAffinity.isEmpty || !preferredAntiAffinity.isEmpty || !requiredAntiAffinity.isEmpty }
+  var hasAffinity: Bool {
+    !requiredAffinity.isEmpty || !preferredAffinity.isEmpty || !preferredAntiAffinity.isEmpty
+      || !requiredAntiAffinity.isEmpty
+  }
 
   func tolerates(_ taint: Taint) -> Bool { tolerations.contains { $0.tolerates(taint) } }
 

@@ -52,7 +52,8 @@ struct Binder: Sendable {
       try await client.create(
         binding, on: Pod.resource, namespace: pod.key.namespace, name: pod.key.name, subresource: "binding")
       recorder.record(
-        pod.pod, .normal, reason: "Scheduled", message: "Successfully assigned \(pod.key) to \(node)", action: "Binding")
+        pod.pod, .normal, reason: "Scheduled", message: "Successfully assigned \(pod.key) to \(node)", action: "Binding"
+      )
     } catch {
       guard !Task.isCancelled else { return }
       if !error.isNotFound {
@@ -143,6 +144,7 @@ struct Binder: Sendable {
       return
     }
     recorder.record(
-      victim.pod, .normal, reason: "Preempted", message: "Preempted by pod \(pod.uid) on node \(node)", action: "Preempting")
+      victim.pod, .normal, reason: "Preempted", message: "Preempted by pod \(pod.uid) on node \(node)",
+      action: "Preempting")
   }
 }

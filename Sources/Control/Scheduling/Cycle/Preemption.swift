@@ -84,7 +84,8 @@ struct Preemption {
     guard context.reject(trial) == nil else { return nil }
     // What can stay, stays: first those whose budgets forbid, then the most important ones.
     var allowed: [String: Int32] = [:]
-    let ordered: [(pod: PodInfo, violates: Bool)] = lower.map { ($0, violatesBudget($0, &allowed)) }.sorted { left, right in
+    let ordered: [(pod: PodInfo, violates: Bool)] = lower.map { ($0, violatesBudget($0, &allowed)) }.sorted {
+      left, right in
       if left.violates != right.violates { return left.violates }
       if left.pod.priority != right.pod.priority { return left.pod.priority > right.pod.priority }
       return left.pod.pod.status.startTime.seconds < right.pod.pod.status.startTime.seconds
@@ -102,7 +103,8 @@ struct Preemption {
 
   private func violatesBudget(_ pod: PodInfo, _ used: inout [String: Int32]) -> Bool {
     var violates: Bool = false
-    for budget: PodDisruptionBudget in budgets where budget.metadata.namespace == pod.key.namespace && !pod.labels.isEmpty {
+    for budget: PodDisruptionBudget in budgets
+    where budget.metadata.namespace == pod.key.namespace && !pod.labels.isEmpty {
       guard LabelSelector(budget.spec.hasSelector ? budget.spec.selector : nil).matches(pod.labels),
         budget.status.disruptedPods[pod.key.name] == nil
       else { continue }

@@ -103,7 +103,9 @@ struct SchedulingCycle {
     case 0: return .unschedulable(failure)
     case 1: return .node(found[0], context.claims)
     default:
-      guard let best: NodeInfo = NodeScores(context, found).best(using: &generator) else { return .unschedulable(failure) }
+      guard let best: NodeInfo = NodeScores(context, found).best(using: &generator) else {
+        return .unschedulable(failure)
+      }
       return .node(best, context.claims)
     }
   }

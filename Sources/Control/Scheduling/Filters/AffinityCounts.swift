@@ -70,7 +70,9 @@ struct AffinityCounts {
       return Rejection("node(s) didn't match pod affinity rules", isResolvable: false)
     }
     for term: AffinityTerm in pod.requiredAntiAffinity {
-      if let value: String = node.labels[term.topologyKey], (shunned[Domain(key: term.topologyKey, value: value)] ?? 0) > 0 {
+      if let value: String = node.labels[term.topologyKey],
+        (shunned[Domain(key: term.topologyKey, value: value)] ?? 0) > 0
+      {
         return Rejection("node(s) didn't match pod anti-affinity rules")
       }
     }

@@ -60,7 +60,9 @@ struct ClaimNeeds {
 
   private static func isReachable(_ volume: PersistentVolume, from node: NodeInfo) -> Bool {
     guard volume.spec.hasNodeAffinity, volume.spec.nodeAffinity.hasRequired else { return true }
-    return volume.spec.nodeAffinity.required.nodeSelectorTerms.contains { NodeFilters.matches($0, node.name, node.labels) }
+    return volume.spec.nodeAffinity.required.nodeSelectorTerms.contains {
+      NodeFilters.matches($0, node.name, node.labels)
+    }
   }
 
   private static func allows(_ storageClass: StorageStorageClass, _ node: NodeInfo) -> Bool {
@@ -81,7 +83,8 @@ struct ClaimNeeds {
         && (!volume.spec.hasClaimRef || volume.spec.claimRef.uid == claim.metadata.uid)
         && Set(claim.spec.accessModes).isSubset(of: volume.spec.accessModes) && capacity(volume) >= asked
         && isReachable(volume, from: node)
-        && LabelSelector(claim.spec.hasSelector ? claim.spec.selector : MetaLabelSelector()).matches(volume.metadata.labels)
+        && LabelSelector(claim.spec.hasSelector ? claim.spec.selector : MetaLabelSelector()).matches(
+          volume.metadata.labels)
     }.min { capacity($0) < capacity($1) }
   }
 }

@@ -19,7 +19,9 @@ struct SpreadCounts {
       // A node that lacks one of the keys belongs to no domain.
       guard constraints.allSatisfy({ node.labels[$0.topologyKey] != nil }) else { continue }
       for (place, constraint) in constraints.enumerated() {
-        guard Self.isEligible(node, constraint, pod), let domain: String = node.labels[constraint.topologyKey] else { continue }
+        guard Self.isEligible(node, constraint, pod), let domain: String = node.labels[constraint.topologyKey] else {
+          continue
+        }
         counts[place][domain, default: 0] += Self.count(node, constraint, pod)
       }
     }
@@ -36,7 +38,8 @@ struct SpreadCounts {
   static func count(_ node: NodeInfo, _ constraint: SpreadConstraint, _ pod: PodInfo) -> Int {
     var count: Int = 0
     for other: PodInfo in node.pods.values
-    where !other.isBeingDeleted && other.key.namespace == pod.key.namespace && constraint.selector.matches(other.labels) {
+    where !other.isBeingDeleted && other.key.namespace == pod.key.namespace && constraint.selector.matches(other.labels)
+    {
       count += 1
     }
     return count

@@ -58,7 +58,8 @@ struct NodeScores {
   /// NodeResourcesBalancedAllocation: how alike the used fractions of processor and memory are.
   private static func balanced(_ pod: PodInfo, _ node: NodeInfo) -> Int64 {
     guard node.allocatable.milliCPU > 0, node.allocatable.memory > 0 else { return 0 }
-    let cpu: Double = min(1, Double(node.requested.milliCPU + pod.requests.milliCPU) / Double(node.allocatable.milliCPU))
+    let cpu: Double = min(
+      1, Double(node.requested.milliCPU + pod.requests.milliCPU) / Double(node.allocatable.milliCPU))
     let memory: Double = min(1, Double(node.requested.memory + pod.requests.memory) / Double(node.allocatable.memory))
     return Int64((1 - abs(cpu - memory) / 2) * 100)
   }
@@ -115,7 +116,9 @@ struct NodeScores {
     func labels(_ namespace: String) -> [String: String] { cache.namespaceLabels[namespace] ?? [:] }
     func count(_ terms: [AffinityTerm], _ sign: Int64, _ node: NodeInfo, _ subject: PodInfo) {
       for term: AffinityTerm in terms {
-        guard let value: String = node.labels[term.topologyKey], term.matches(subject, namespaceLabels: labels) else { continue }
+        guard let value: String = node.labels[term.topologyKey], term.matches(subject, namespaceLabels: labels) else {
+          continue
+        }
         weights[AffinityCounts.Domain(key: term.topologyKey, value: value), default: 0] += sign * max(term.weight, 1)
       }
     }
@@ -151,7 +154,8 @@ struct NodeScores {
       let uid: String = pod.controllerUID
       var zones: [String: Int64] = [:]
       for node: NodeInfo in context.cache.nodes {
-        guard let count: Int = node.podsByController[uid], let zone: String = node.labels["topology.kubernetes.io/zone"] else {
+        guard let count: Int = node.podsByController[uid], let zone: String = node.labels["topology.kubernetes.io/zone"]
+        else {
           continue
         }
         zones[zone, default: 0] += Int64(count)
