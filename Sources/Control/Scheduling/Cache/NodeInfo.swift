@@ -75,7 +75,7 @@ final class NodeInfo {
 
   func add(_ pod: PodInfo) {
     guard pods.updateValue(pod, forKey: pod.uid) == nil else { return }
-    if pod.hasAffinity { podsWithAffinity[pod.uid] = pod }
+    if pod.hasScoredAffinity { podsWithAffinity[pod.uid] = pod }
     if !pod.requiredAntiAffinity.isEmpty { podsWithRequiredAntiAffinity[pod.uid] = pod }
     requested += pod.requests
     scoredRequested += pod.scoredRequests

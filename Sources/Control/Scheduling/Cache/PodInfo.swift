@@ -125,6 +125,10 @@ final class PodInfo: Sendable {
   }
 
   var nodeName: String { pod.spec.nodeName }
+  /// Whether the pod has terms that make nodes better or worse for others; what it forbids them is not among those.
+  var hasScoredAffinity: Bool {
+    !requiredAffinity.isEmpty || !preferredAffinity.isEmpty || !preferredAntiAffinity.isEmpty
+  }
   var hasAffinity: Bool {
     !requiredAffinity.isEmpty || !preferredAffinity.isEmpty || !preferredAntiAffinity.isEmpty
       || !requiredAntiAffinity.isEmpty

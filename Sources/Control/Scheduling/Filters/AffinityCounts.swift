@@ -13,6 +13,8 @@ struct AffinityCounts {
   private var wanted: [[Domain: Int]]
   private var shunned: [Domain: Int] = [:]
   private var shunning: [Domain: Int] = [:]
+  /// The keys of `shunning`: a node is looked up by its own values, not compared with every domain.
+  private var shunningKeys: Set<String> = []
   private let namespaceLabels: [String: [String: String]]
   private let matchesItself: Bool
 
@@ -41,6 +43,7 @@ struct AffinityCounts {
         term.matches(pod, namespaceLabels: { namespaceLabels[$0] ?? [:] })
       else { continue }
       shunning[Domain(key: term.topologyKey, value: value), default: 0] += difference
+      shunningKeys.insert(term.topologyKey)
     }
   }
 
@@ -76,8 +79,10 @@ struct AffinityCounts {
         return Rejection("node(s) didn't match pod anti-affinity rules")
       }
     }
-    for (domain, count) in shunning where count > 0 && node.labels[domain.key] == domain.value {
-      return Rejection("node(s) didn't satisfy existing pods anti-affinity rules")
+    for key: String in shunningKeys {
+      if let value: String = node.labels[key], (shunning[Domain(key: key, value: value)] ?? 0) > 0 {
+        return Rejection("node(s) didn't satisfy existing pods anti-affinity rules")
+      }
     }
     return nil
   }

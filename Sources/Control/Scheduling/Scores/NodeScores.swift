@@ -134,8 +134,12 @@ struct NodeScores {
       }
     }
     guard !weights.isEmpty else { return }
+    let keys: Set<String> = Set(weights.keys.map(\.key))
     let raw: [Int64] = nodes.map { node in
-      weights.reduce(0) { $0 + (node.labels[$1.key.key] == $1.key.value ? $1.value : 0) }
+      keys.reduce(0) { sum, key in
+        guard let value: String = node.labels[key] else { return sum }
+        return sum + (weights[AffinityCounts.Domain(key: key, value: value)] ?? 0)
+      }
     }
     let lowest: Int64 = raw.min() ?? 0
     add(raw.map { $0 - lowest }, weight: 2)
