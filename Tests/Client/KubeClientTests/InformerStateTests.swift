@@ -2,6 +2,7 @@
 
 import KubeCore
 import KubeMeta
+import SwiftProtobuf
 import Testing
 
 @testable import KubeClient

@@ -21,10 +21,10 @@ import Testing
   private func run(
     _ queue: WorkQueue<String>, until count: Int, workers: Int = 1,
     _ work: @escaping @Sendable (String) throws -> Void = { _ in }
-  ) async throws -> [String] {
+  ) async -> [String] {
     let journal: Journal = Journal()
     let (stream, continuation) = AsyncStream<Void>.makeStream()
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await queue.run(workers: workers, logger: Logger(label: "test"), name: "test") { key in
           if journal.note(key) >= count { continuation.yield() }
@@ -37,18 +37,18 @@ import Testing
     return journal.all
   }
 
-  @Test(.timeLimit(.minutes(1))) func `a key that waits is not added twice`() async throws {
+  @Test(.timeLimit(.minutes(1))) func `a key that waits is not added twice`() async {
     let queue: WorkQueue<String> = WorkQueue()
     for key: String in ["a", "b", "a", "b", "c"] { queue.add(key) }
     #expect(queue.count == 3)
-    #expect(try await run(queue, until: 3) == ["a", "b", "c"])
+    #expect(await run(queue, until: 3) == ["a", "b", "c"])
   }
 
-  @Test(.timeLimit(.minutes(1))) func `a key that is added while it is worked on comes again`() async throws {
+  @Test(.timeLimit(.minutes(1))) func `a key that is added while it is worked on comes again`() async {
     let queue: WorkQueue<String> = WorkQueue()
     queue.add("a")
     let first: Atomic<Bool> = Atomic(true)
-    let keys: [String] = try await run(queue, until: 2) { key in
+    let keys: [String] = await run(queue, until: 2) { key in
       if first.exchange(false, ordering: .relaxed) {
         queue.add(key)
         queue.add(key)
@@ -57,22 +57,22 @@ import Testing
     #expect(keys == ["a", "a"])
   }
 
-  @Test(.timeLimit(.minutes(1))) func `a key whose work fails comes again after a pause`() async throws {
+  @Test(.timeLimit(.minutes(1))) func `a key whose work fails comes again after a pause`() async {
     struct Failure: Error {}
     let queue: WorkQueue<String> = WorkQueue(firstPause: .milliseconds(1))
     queue.add("a")
     let left: Atomic<Int> = Atomic(3)
-    let keys: [String] = try await run(queue, until: 4) { _ in
+    let keys: [String] = await run(queue, until: 4) { _ in
       if left.subtract(1, ordering: .relaxed).newValue >= 0 { throw Failure() }
     }
     #expect(keys == ["a", "a", "a", "a"])
   }
 
-  @Test(.timeLimit(.minutes(1))) func `delayed keys come in the order of their times`() async throws {
+  @Test(.timeLimit(.minutes(1))) func `delayed keys come in the order of their times`() async {
     let queue: WorkQueue<String> = WorkQueue()
     queue.add("late", after: .milliseconds(60))
     queue.add("early", after: .milliseconds(20))
     queue.add("now", after: .zero)
-    #expect(try await run(queue, until: 3) == ["now", "early", "late"])
+    #expect(await run(queue, until: 3) == ["now", "early", "late"])
   }
 }
