@@ -28,6 +28,14 @@ extension JSONValue {
     self[key] = value
   }
 
+  /// Changes a member, which is an empty object where it is missing: for structs, which Go always has.
+  mutating func fill(_ key: String, _ body: (inout JSONValue) -> Void) {
+    var value: JSONValue = self[key]
+    if value.isNull { value = .object(JSONObject()) }
+    body(&value)
+    self[key] = value
+  }
+
   /// Whether something is here.
   var isThere: Bool { !isNull }
   /// The string, empty where there is none.

@@ -15,6 +15,8 @@ extension ResourceStrategy {
     [object["metadata"]["name"], object["metadata"]["creationTimestamp"]]
   }
 
+  public func rowConditions(_ object: JSONValue) -> [JSONValue] { [] }
+
   public func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     prepareCommonForCreate(&object)
   }

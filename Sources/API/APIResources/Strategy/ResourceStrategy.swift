@@ -70,6 +70,8 @@ public protocol ResourceStrategy: Sendable {
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String]
   /// The cells of an object's row, one for each of the resource's columns.
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue]
+  /// What a client may colour an object's row by (meta/v1 TableRowCondition).
+  func rowConditions(_ object: JSONValue) -> [JSONValue]
 }
 
 /// Where in an object the scale subresource finds its numbers.

@@ -14,7 +14,7 @@ struct AdmissionPolicyStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.setDefault("failurePolicy", "Fail")
       spec.edit("matchConstraints", AdmissionDefaults.match)
     }
@@ -44,7 +44,7 @@ struct AdmissionPolicyBindingStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { $0.edit("matchResources", AdmissionDefaults.match) }
+    object.fill("spec") { $0.edit("matchResources", AdmissionDefaults.match) }
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {

@@ -12,7 +12,7 @@ struct CustomResourceDefinitionStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       let kind: String = spec["names"]["kind"].plain
       if !kind.isEmpty {
         spec["names"].setDefaultText("singular", kind.lowercased())
@@ -50,7 +50,7 @@ struct APIServiceStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(name: .any, hasStatus: true, statusMetadata: .kept) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in spec.edit("service") { $0.setDefault("port", 443) } }
+    object.fill("spec") { spec in spec.edit("service") { $0.setDefault("port", 443) } }
   }
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {

@@ -10,9 +10,7 @@ struct DaemonSetStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    let labels: JSONValue = object["spec"]["template"]["metadata"]["labels"]
-    if !labels.isVoid, object["metadata"]["labels"].isVoid { object["metadata"]["labels"] = labels }
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec["updateStrategy"].setDefaultText("type", "RollingUpdate")
       if spec["updateStrategy"]["type"].plain == "RollingUpdate" {
         spec["updateStrategy"]["rollingUpdate"].setDefault("maxUnavailable", 1)

@@ -11,7 +11,7 @@ struct DeploymentStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.setDefault("replicas", 1)
       spec["strategy"].setDefaultText("type", "RollingUpdate")
       if spec["strategy"]["type"].plain == "RollingUpdate" {

@@ -12,9 +12,7 @@ struct ReplicaSetStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { $0.setDefault("replicas", 1) }
-    let labels: JSONValue = object["spec"]["template"]["metadata"]["labels"]
-    if object["metadata"]["labels"].isVoid, !labels.isVoid { object["metadata"]["labels"] = labels }
+    object.fill("spec") { $0.setDefault("replicas", 1) }
     Workload.applyTemplateDefaults(&object)
   }
 

@@ -10,7 +10,7 @@ struct StatefulSetStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.setDefaultText("podManagementPolicy", "OrderedReady")
       if spec["updateStrategy"]["type"].plain.isEmpty {
         spec["updateStrategy"]["type"] = "RollingUpdate"
@@ -18,13 +18,16 @@ struct StatefulSetStrategy: ResourceStrategy {
       }
       if spec["updateStrategy"]["type"].plain == "RollingUpdate", spec["updateStrategy"]["rollingUpdate"].isThere {
         spec["updateStrategy"]["rollingUpdate"].setDefault("partition", 0)
-        spec["updateStrategy"]["rollingUpdate"].setDefault("maxUnavailable", 1)
       }
       spec["persistentVolumeClaimRetentionPolicy"].setDefaultText("whenDeleted", "Retain")
       spec["persistentVolumeClaimRetentionPolicy"].setDefaultText("whenScaled", "Retain")
       spec.setDefault("replicas", 1)
       spec.setDefault("revisionHistoryLimit", 10)
-      spec.editItems("volumeClaimTemplates") { claim in PersistentVolumeClaimStrategy.setDefaults(&claim) }
+      spec.editItems("volumeClaimTemplates") { claim in
+        claim["apiVersion"] = "v1"
+        claim["kind"] = "PersistentVolumeClaim"
+        PersistentVolumeClaimStrategy.setDefaults(&claim)
+      }
     }
     Workload.applyTemplateDefaults(&object)
   }

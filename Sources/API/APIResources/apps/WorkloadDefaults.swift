@@ -8,8 +8,9 @@ import KubeValues
 enum Workload {
   /// Defaults of the template.
   static func applyTemplateDefaults(_ object: inout JSONValue) {
-    object.edit("spec") { spec in
-      spec.edit("template") { template in template.edit("spec") { PodDefaults.apply(&$0) } }
+    guard object["kind"].plain != "ReplicationController" || object["spec"]["template"].isThere else { return }
+    object.fill("spec") { spec in
+      spec.fill("template") { template in template.fill("spec") { PodDefaults.apply(&$0) } }
     }
   }
 
@@ -43,16 +44,15 @@ enum Workload {
     var errors: [FieldError] = []
     let template: JSONValue = spec["template"]
     let at: FieldPath = path.child("template")
-    if spec["selector"].isThere {
-      let labels: JSONValue = template["metadata"]["labels"]
-      let selector: JSONValue = spec["selector"]
-      let isEmpty: Bool = selector["matchLabels"].isVoid && selector["matchExpressions"].isVoid
-      if !isEmpty, !Checks.selector(selector).matches(labels.stringMap) {
-        errors.append(
-          .invalid(
-            at.child("metadata", "labels"), labels.isNull ? .null : labels,
-            "`selector` does not match template `labels`"))
-      }
+    let labels: JSONValue = template["metadata"]["labels"]
+    let selector: JSONValue = spec["selector"]
+    let isEmpty: Bool =
+      selector.isThere && selector["matchLabels"].isVoid && selector["matchExpressions"].isVoid
+    if !isEmpty, !Checks.selector(selector).matches(labels.stringMap) {
+      errors.append(
+        .invalid(
+          at.child("metadata", "labels"), labels.isNull ? .null : labels,
+          "`selector` does not match template `labels`"))
     }
     errors += PodTemplateValidation.errors(template, at)
     let policy: String = template["spec"]["restartPolicy"].plain

@@ -63,7 +63,9 @@ enum AutoscalerValidation {
     let type: String = metric["type"].plain
     if type.isEmpty { return [.required(path.child("type"), "must specify a metric source type")] }
     guard let key: String = kinds[type] else {
-      return [.notSupported(path.child("type"), .string(type), kinds.keys.sorted())]
+      // Upstream finds it twice: by the list of types, and by what the type should have.
+      let error: FieldError = .notSupported(path.child("type"), .string(type), kinds.keys.sorted())
+      return [error, error]
     }
     var errors: [FieldError] = []
     if metric[key].isNull {

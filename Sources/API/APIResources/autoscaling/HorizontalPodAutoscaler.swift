@@ -8,7 +8,7 @@ struct HorizontalPodAutoscalerStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(hasStatus: true) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.setDefault("minReplicas", 1)
       if spec["metrics"].isVoid {
         spec["metrics"] = [

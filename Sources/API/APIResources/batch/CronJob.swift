@@ -8,13 +8,13 @@ struct CronJobStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.setDefaultText("concurrencyPolicy", "Allow")
       spec.setDefault("suspend", false)
       spec.setDefault("successfulJobsHistoryLimit", 3)
       spec.setDefault("failedJobsHistoryLimit", 1)
-      spec.edit("jobTemplate") { template in
-        template.edit("spec") { $0.edit("podFailurePolicy", JobStrategy.policyDefaults) }
+      spec.fill("jobTemplate") { template in
+        template.fill("spec") { $0.edit("podFailurePolicy", JobStrategy.policyDefaults) }
         Workload.applyTemplateDefaults(&template)
       }
     }

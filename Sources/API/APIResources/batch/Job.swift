@@ -15,7 +15,7 @@ struct JobStrategy: ResourceStrategy {
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     let labels: JSONValue = object["spec"]["template"]["metadata"]["labels"]
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       if spec["completions"].isNull, spec["parallelism"].isNull {
         spec["completions"] = 1
         spec["parallelism"] = 1
@@ -25,6 +25,7 @@ struct JobStrategy: ResourceStrategy {
       spec.setDefault("backoffLimit", isPerIndex ? .int(Int64(Int32.max)) : 6)
       spec.setDefault("completionMode", "NonIndexed")
       spec.setDefault("suspend", false)
+      spec.setDefault("manualSelector", false)
       spec.edit("podFailurePolicy", Self.policyDefaults)
       let hasPolicy: Bool = spec["podFailurePolicy"].isThere
       spec.setDefault("podReplacementPolicy", hasPolicy ? "Failed" : "TerminatingOrFailed")
@@ -45,8 +46,8 @@ struct JobStrategy: ResourceStrategy {
     let metadata: JSONValue = object["metadata"]
     // Where the job's labels were taken from the template, both are one map upstream.
     let isShared: Bool =
-      !metadata["labels"].isVoid
-      && metadata["labels"] == object["spec"]["template"]["metadata"]["labels"]
+      metadata["labels"].isVoid
+      || metadata["labels"] == object["spec"]["template"]["metadata"]["labels"]
     for (key, value) in [("controller-uid", metadata["uid"]), ("job-name", metadata["name"])] {
       for label: String in [key, Self.labelPrefix + key] {
         if object["spec"]["template"]["metadata"]["labels"][label].isNull {

@@ -7,6 +7,14 @@ import JSON
 struct LeaseStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(allowsCreateOnUpdate: true, allowsUnconditionalUpdate: false) }
 
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    // Coordinated leader election is not served by default.
+    object.edit("spec") { spec in
+      spec["strategy"] = .null
+      spec["preferredHolder"] = .null
+    }
+  }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")
     let spec: JSONValue = object["spec"]

@@ -5,6 +5,8 @@ import JSON
 
 /// Endpoints.
 struct EndpointsStrategy: ResourceStrategy {
+  /// What every request is told.
+  static let deprecation: String = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
   private static let shownMax: Int = 3
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -18,8 +20,7 @@ struct EndpointsStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    // Upstream warns in the handler of the version, for reads and writes alike; see DeprecatedVersions.
-    []
+    [Self.deprecation]
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -27,6 +27,7 @@ struct EventStrategy: ResourceStrategy {
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
+    let object: JSONValue = VersionConversion.convert(object, to: GroupVersionKind("", "v1", "Event"))
     let created: JSONValue = object["eventTime"]
     let first: JSONValue = object["firstTimestamp"].isThere ? object["firstTimestamp"] : created
     var last: JSONValue = object["lastTimestamp"].isThere ? object["lastTimestamp"] : first

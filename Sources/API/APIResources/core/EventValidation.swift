@@ -11,7 +11,8 @@ enum EventValidation {
     var errors: [FieldError] = MetadataValidation.errors(object["metadata"], .subdomainGeneric, isNamespaced: true)
     errors = legacyErrors(object) + errors
     if object["eventTime"].isNull { errors.append(.required(FieldPath("eventTime"))) }
-    if object["type"].plain != "Normal", object["type"].plain != "Warning" {
+    let isOwnForm: Bool = context.resource.identifier.group == "events.k8s.io"
+    if isOwnForm, object["type"].plain != "Normal", object["type"].plain != "Warning" {
       errors.append(
         .invalid(FieldPath("type"), .string(object["type"].plain), "has invalid value: \(object["type"].plain)"))
     }

@@ -6,7 +6,7 @@ import JSON
 /// LimitRanges.
 struct LimitRangeStrategy: ResourceStrategy {
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.editItems("limits") { item in
         guard item["type"].plain == "Container" else { return }
         for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {

@@ -12,6 +12,11 @@ struct NodeStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    // The singular field and the list say the same.
+    object.edit("spec") { spec in
+      if !spec["podCIDR"].plain.isEmpty, spec["podCIDRs"].isVoid { spec["podCIDRs"] = [spec["podCIDR"]] }
+      if spec["podCIDR"].plain.isEmpty, !spec["podCIDRs"].isVoid { spec["podCIDR"] = spec["podCIDRs"][0] }
+    }
     object.edit("status") { status in
       if status["allocatable"].isNull, status["capacity"].isThere { status["allocatable"] = status["capacity"] }
     }
@@ -24,6 +29,28 @@ struct NodeStrategy: ResourceStrategy {
     } else {
       object["status"] = old["status"]
     }
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    let ranges: JSONValue = object["spec"]["podCIDRs"]
+    return ranges.items.enumerated().flatMap { Checks.prefix($1, FieldPath("spec", "podCIDRs").index($0)) }
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    let path: FieldPath = FieldPath("spec")
+    var errors: [FieldError] = validateContent(object, context)
+    if !old["spec"]["podCIDRs"].isVoid, object["spec"]["podCIDRs"] != old["spec"]["podCIDRs"] {
+      errors.append(.forbidden(path.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid"))
+    }
+    let provider: String = old["spec"]["providerID"].plain
+    if !provider.isEmpty, object["spec"]["providerID"].plain != provider {
+      errors.append(
+        .forbidden(path.child("providerID"), "node updates may not change providerID except from \"\" to valid"))
+    }
+    if object["spec"]["externalID"] != old["spec"]["externalID"] {
+      errors.append(.forbidden(path.child("externalID"), "may not be updated"))
+    }
+    return errors
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -9,7 +9,7 @@ struct PersistentVolumeStrategy: ResourceStrategy {
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     if object["status"]["phase"].plain.isEmpty { object["status"]["phase"] = "Pending" }
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.setDefaultText("persistentVolumeReclaimPolicy", "Retain")
       spec.setDefault("volumeMode", "Filesystem")
       spec.edit("hostPath") { $0.setDefault("type", "") }

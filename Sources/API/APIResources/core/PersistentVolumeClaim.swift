@@ -10,7 +10,7 @@ struct PersistentVolumeClaimStrategy: ResourceStrategy {
   /// Defaults of a claim, also in a stateful set's template.
   static func setDefaults(_ claim: inout JSONValue) {
     if claim["status"]["phase"].plain.isEmpty { claim["status"]["phase"] = "Pending" }
-    claim.edit("spec") { $0.setDefaultText("volumeMode", "Filesystem") }
+    claim.fill("spec") { $0.setDefaultText("volumeMode", "Filesystem") }
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) { Self.setDefaults(&object) }
@@ -22,16 +22,19 @@ struct PersistentVolumeClaimStrategy: ResourceStrategy {
 
   /// The two ways to name a source are one where both can say it.
   private static func unifySources(_ spec: inout JSONValue) {
+    if !isKnownSource(spec["dataSource"]) { spec["dataSource"] = .null }
     let source: JSONValue = spec["dataSource"]
     let reference: JSONValue = spec["dataSourceRef"]
     if source.isThere, reference.isNull {
       spec["dataSourceRef"] = source
     } else if reference.isThere, source.isNull, reference["namespace"].plain.isEmpty {
-      let group: String = reference["apiGroup"].plain
-      let isCore: Bool = group.isEmpty && reference["kind"].plain == "PersistentVolumeClaim"
-      let isSnapshot: Bool = group == "snapshot.storage.k8s.io" && reference["kind"].plain == "VolumeSnapshot"
-      if isCore || isSnapshot { spec["dataSource"] = reference }
+      if isKnownSource(reference) { spec["dataSource"] = reference }
     }
+  }
+
+  private static func isKnownSource(_ source: JSONValue) -> Bool {
+    let group: String = source["apiGroup"].plain
+    return group == "snapshot.storage.k8s.io" ? source["kind"].plain == "VolumeSnapshot" : group.isEmpty
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {

@@ -18,10 +18,25 @@ struct PodStrategy: ResourceStrategy {
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     PodDefaults.applyToPod(&object)
+    // The singular fields and the lists say the same.
+    object.edit("status") { status in
+      for (single, list) in [("podIP", "podIPs"), ("hostIP", "hostIPs")] {
+        let address: String = status[single].plain
+        if address.isEmpty {
+          if !status[list].isVoid { status[single] = status[list][0]["ip"] }
+        } else if status[list][0]["ip"].plain != address {
+          status[list] = [["ip": .string(address)]]
+        }
+      }
+    }
   }
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = 1
+    // A negative time means at once.
+    if object["spec"]["terminationGracePeriodSeconds"].int ?? 0 < 0 {
+      object["spec"]["terminationGracePeriodSeconds"] = 1
+    }
     object["status"] = ["phase": "Pending", "qosClass": .string(PodQualityOfService.of(object["spec"]))]
     if !object["spec"]["schedulingGates"].isVoid {
       object["status"]["conditions"] = [
@@ -33,7 +48,7 @@ struct PodStrategy: ResourceStrategy {
       ]
     }
     let labels: JSONValue = object["metadata"]["labels"]
-    object.edit("spec") { spec in Self.applyLabelKeys(&spec, labels: labels) }
+    object.fill("spec") { spec in Self.applyLabelKeys(&spec, labels: labels) }
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
@@ -82,12 +97,28 @@ struct PodStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    if context.subresource != nil { return [] }
+    // People do not usually change pods themselves.
+    if context.subresource != nil || old != nil { return [] }
     return PodWarnings.warnings(
       spec: object["spec"], metadata: object["metadata"], at: FieldPath("spec"), old: old?["spec"])
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] { PodTable.cells(object, context) }
+
+  func rowConditions(_ object: JSONValue) -> [JSONValue] {
+    switch object["status"]["phase"].plain {
+    case "Succeeded":
+      [
+        [
+          "type": "Completed", "status": "True", "reason": "Succeeded",
+          "message": "The pod has completed successfully.",
+        ]
+      ]
+    case "Failed":
+      [["type": "Completed", "status": "True", "reason": "Failed", "message": "The pod failed."]]
+    default: []
+    }
+  }
 
   /// Makes label keys of spreading and affinity into requirements on the pod's own labels.
   private static func applyLabelKeys(_ spec: inout JSONValue, labels: JSONValue) {

@@ -7,7 +7,6 @@ import KubeValues
 enum PodDefaults {
   /// Defaults of a pod's specification, in a pod or in a template.
   static func apply(_ spec: inout JSONValue) {
-    guard spec.isThere else { return }
     if spec["dnsPolicy"].plain.isEmpty { spec["dnsPolicy"] = "ClusterFirst" }
     if spec["restartPolicy"].plain.isEmpty { spec["restartPolicy"] = "Always" }
     spec.setDefault("securityContext", [:])
@@ -149,7 +148,7 @@ enum PodDefaults {
 
   /// Defaults that only pods have, not templates.
   static func applyToPod(_ pod: inout JSONValue) {
-    pod.edit("spec") { spec in
+    pod.fill("spec") { spec in
       let isOnHost: Bool = spec["hostNetwork"].bool ?? false
       for list: String in ["containers", "initContainers"] {
         spec.editItems(list) { container in

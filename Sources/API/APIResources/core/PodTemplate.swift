@@ -8,7 +8,7 @@ struct PodTemplateStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(generation: .of(["template"])) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("template") { template in template.edit("spec") { PodDefaults.apply(&$0) } }
+    object.fill("template") { template in template.fill("spec") { PodDefaults.apply(&$0) } }
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {

@@ -13,7 +13,7 @@ struct ReplicationControllerStrategy: ResourceStrategy {
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     Workload.labelsFromTemplate(&object)
-    object.edit("spec") { $0.setDefault("replicas", 1) }
+    object.fill("spec") { $0.setDefault("replicas", 1) }
     Workload.applyTemplateDefaults(&object)
   }
 

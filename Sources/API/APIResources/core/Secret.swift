@@ -86,6 +86,14 @@ struct SecretStrategy: ResourceStrategy {
     return errors + validateContent(object, context)
   }
 
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    guard object["type"].plain == "kubernetes.io/tls", object["data"] != old?["data"] else { return [] }
+    let certificate: String = String(decoding: Base64.decoded(object["data"]["tls.crt"].plain) ?? [], as: UTF8.self)
+    let key: String = String(decoding: Base64.decoded(object["data"]["tls.key"].plain) ?? [], as: UTF8.self)
+    if !certificate.contains("-----BEGIN") { return ["tls: failed to find any PEM data in certificate input"] }
+    return key.contains("-----BEGIN") ? [] : ["tls: failed to find any PEM data in key input"]
+  }
+
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     [
       object["metadata"]["name"], object["type"], JSONValue(object["data"].object?.count ?? 0),

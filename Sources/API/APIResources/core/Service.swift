@@ -12,7 +12,7 @@ struct ServiceStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.setDefaultText("sessionAffinity", "None")
       if spec["sessionAffinity"].plain == "None" { spec["sessionAffinityConfig"] = .null }
       if spec["sessionAffinity"].plain == "ClientIP" {
@@ -25,7 +25,9 @@ struct ServiceStrategy: ResourceStrategy {
         if target.isNull || target == 0 || target == "" { port["targetPort"] = port["port"] }
       }
       let type: String = spec["type"].plain
-      if ["NodePort", "LoadBalancer"].contains(type) { spec.setDefaultText("externalTrafficPolicy", "Cluster") }
+      if ["NodePort", "LoadBalancer"].contains(type) || (type == "ClusterIP" && !spec["externalIPs"].isVoid) {
+        spec.setDefaultText("externalTrafficPolicy", "Cluster")
+      }
       if ["NodePort", "LoadBalancer", "ClusterIP"].contains(type) {
         spec.setDefault("internalTrafficPolicy", "Cluster")
       }

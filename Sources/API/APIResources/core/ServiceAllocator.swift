@@ -96,11 +96,11 @@ public final class ServiceAllocator: Sendable {
   ///
   /// - Throws: what is wrong with the fields, or why a wish cannot be granted; nothing is taken then.
   public func allocate(_ service: inout JSONValue, old: JSONValue?) throws(ServiceAllocationError) -> Allocation {
+    ServiceFamilies.normalize(&service, old: old)
     if let old {
       ServiceFields.patchAllocated(&service, old: old)
       ServiceFields.dropTypeDependent(&service, old: old)
     }
-    ServiceFamilies.normalize(&service, old: old)
     var allocation: Allocation = Allocation()
     do throws(ServiceAllocationError) {
       try ServiceFamilies.setDefaults(&service, old: old, families: ranges.map(\.family))

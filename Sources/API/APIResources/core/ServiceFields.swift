@@ -11,7 +11,9 @@ enum ServiceFields {
       || (type == "LoadBalancer" && service["spec"]["allocateLoadBalancerNodePorts"].bool ?? true)
   }
   private static func isExternal(_ service: JSONValue) -> Bool {
-    ["NodePort", "LoadBalancer"].contains(service["spec"]["type"].plain)
+    let spec: JSONValue = service["spec"]
+    return ["NodePort", "LoadBalancer"].contains(spec["type"].plain)
+      || (spec["type"].plain == "ClusterIP" && !spec["externalIPs"].isVoid)
   }
   private static func needsHealthPort(_ service: JSONValue) -> Bool {
     service["spec"]["type"].plain == "LoadBalancer" && service["spec"]["externalTrafficPolicy"].plain == "Local"

@@ -16,6 +16,8 @@ struct EndpointSliceStrategy: ResourceStrategy {
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = 1
+    // What took the place of the topology has fields of its own.
+    object.editItems("endpoints") { $0["deprecatedTopology"] = .null }
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {

@@ -36,7 +36,7 @@ struct PriorityLevelConfigurationStrategy: ResourceStrategy {
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       spec.edit("limited") { limited in
         limited.setDefault("nominalConcurrencyShares", 30)
         limited.setDefault("lendablePercent", 0)

@@ -18,8 +18,12 @@ struct IPAddressStrategy: ResourceStrategy {
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let name: String = object["metadata"]["name"].plain
     var errors: [FieldError] = []
-    if !name.isEmpty, IPAddress(name)?.description != name {
-      errors.append(.invalid(FieldPath("metadata", "name"), .string(name), "not a valid ip address"))
+    let at: FieldPath = FieldPath("metadata", "name")
+    if !name.isEmpty {
+      errors += Checks.address(.string(name), at)
+      if let canonical: String = IPAddress(name)?.description, canonical != name {
+        errors.append(.invalid(at, .string(name), "must be in canonical form (\"\(canonical)\")"))
+      }
     }
     let path: FieldPath = FieldPath("spec", "parentRef")
     let parent: JSONValue = object["spec"]["parentRef"]

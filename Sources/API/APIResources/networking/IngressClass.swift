@@ -8,7 +8,7 @@ struct IngressClassStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"])) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in spec.edit("parameters") { $0.setDefault("scope", "Cluster") } }
+    object.fill("spec") { spec in spec.edit("parameters") { $0.setDefault("scope", "Cluster") } }
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {

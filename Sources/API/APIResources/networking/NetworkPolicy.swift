@@ -8,7 +8,7 @@ struct NetworkPolicyStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"])) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { spec in
+    object.fill("spec") { spec in
       for direction: String in ["ingress", "egress"] {
         spec.editItems(direction) { rule in
           rule.editItems("ports") { $0.setDefault("protocol", "TCP") }

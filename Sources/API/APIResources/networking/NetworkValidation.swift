@@ -42,7 +42,7 @@ enum NetworkPolicyValidation {
       errors += Checks.portReference(port["port"], path.child("port"))
       if let number: Int64 = port["port"].int, let last: Int64 = port["endPort"].int {
         if last < number {
-          errors.append(.invalid(end, .int(last), "must be greater than or equal to `port`"))
+          errors.append(.invalid(end, .int(number), "must be greater than or equal to `port`"))
         } else {
           errors += Names.portNumber(last).map { .invalid(end, .int(last), $0) }
         }

@@ -19,6 +19,15 @@ struct RuntimeClassStrategy: ResourceStrategy {
     if scheduling.isThere {
       errors += Checks.labels(scheduling["nodeSelector"], FieldPath("scheduling", "nodeSelector"))
       errors += TolerationRules.errors(scheduling["tolerations"], FieldPath("scheduling", "tolerations"))
+      var seen: Set<JSONValue> = []
+      for (place, toleration) in scheduling["tolerations"].items.enumerated() where !seen.insert(toleration).inserted {
+        let shown: JSONValue = [
+          "Key": .string(toleration["key"].plain), "Operator": .string(toleration["operator"].plain),
+          "Value": .string(toleration["value"].plain), "Effect": .string(toleration["effect"].plain),
+          "TolerationSeconds": toleration["tolerationSeconds"],
+        ]
+        errors.append(.duplicate(FieldPath("scheduling", "tolerations").index(place), shown))
+      }
     }
     return errors
   }

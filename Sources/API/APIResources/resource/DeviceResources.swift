@@ -52,7 +52,7 @@ struct ResourceClaimStrategy: ResourceStrategy {
 /// ResourceClaimTemplates.
 struct ResourceClaimTemplateStrategy: ResourceStrategy {
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.edit("spec") { $0.edit("spec", DeviceDefaults.claim) }
+    object.fill("spec") { $0.edit("spec", DeviceDefaults.claim) }
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {

@@ -19,9 +19,10 @@ struct CSIDriverStrategy: ResourceStrategy {
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = old["metadata"]["generation"]
-    let isChanged: Bool = ["tokenRequests", "requiresRepublish", "serviceAccountTokenInSecrets"].contains {
-      object["spec"][$0] != old["spec"][$0]
-    }
+    let isChanged: Bool = ["tokenRequests", "requiresRepublish", "serviceAccountTokenInSecrets", "podInfoOnMount"]
+      .contains {
+        object["spec"][$0] != old["spec"][$0]
+      }
     if isChanged { object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 0) + 1) }
   }
 

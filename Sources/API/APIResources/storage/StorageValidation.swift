@@ -12,7 +12,7 @@ enum StorageValidation {
       errors.append(.required(FieldPath("provisioner")))
     } else {
       errors += Names.qualified(object["provisioner"].plain.lowercased()).map {
-        .invalid(FieldPath("provisioner"), object["provisioner"], $0)
+        .invalid(FieldPath("provisioner"), .string(object["provisioner"].plain.lowercased()), $0)
       }
     }
     for (key, _) in object["parameters"].object ?? JSONObject() where key.isEmpty {
@@ -54,8 +54,7 @@ enum StorageValidation {
   static func driverErrors(_ object: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")
     let spec: JSONValue = object["spec"]
-    var errors: [FieldError] = VolumeRules.driverName(object["metadata"]["name"], FieldPath("metadata", "name"))
-      .filter { _ in !object["metadata"]["name"].plain.isEmpty && object["metadata"]["name"].plain.utf8.count > 63 }
+    var errors: [FieldError] = []
     for key: String in ["attachRequired", "podInfoOnMount", "storageCapacity"] where spec[key].isNull {
       errors.append(.required(path.child(key)))
     }
