@@ -53,14 +53,15 @@ final class PodStatusSender: Sendable {
   /// Learns the object's newest state in the API: what others wrote in its status is kept from then on.
   func learn(_ pod: Pod) {
     state.withLock { state in
-      let isFirst: Bool = state.base == nil
+      // A mirror pod that was deleted comes back as another object, without any status.
+      let isFirst: Bool = state.base?.metadata.uid != pod.metadata.uid
       if let base: Pod = state.base, base.metadata.uid == pod.metadata.uid,
         let old: UInt64 = UInt64(base.metadata.resourceVersion), let new: UInt64 = UInt64(pod.metadata.resourceVersion), new < old
       {
         // The watch tells of a state that our own write has overtaken.
         return
       }
-      if state.base?.metadata.uid != pod.metadata.uid, !isFirst { state.isGone = false }
+      if isFirst { state.isGone = false }
       state.base = pod
       state.current = ClientPodAPI.merged(state.current, foreign: pod.status)
       if isFirst { state.pending = state.current }
