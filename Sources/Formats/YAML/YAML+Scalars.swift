@@ -92,7 +92,8 @@ extension YAML {
     if isFloat(digits), let value: Double = Double(digits.hasPrefix("+") ? String(digits.dropFirst()) : digits),
       value.isFinite
     {
-      return .double(value)
+      // Through JSON, as upstream goes, a number without a fraction becomes an integer.
+      return Int64(exactly: value).map { .int($0) } ?? .double(value)
     }
     return .string(text)
   }
