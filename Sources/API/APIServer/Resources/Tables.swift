@@ -20,7 +20,12 @@ enum Tables {
         case "Object": object
         default: partial(object, version: version, typed: true)
         }
-      return ["cells": .array(resource.strategy.cells(object, context)), "object": shown]
+      var row: JSONValue = ["cells": .array(resource.strategy.cells(object, context))]
+      let conditions: [JSONValue] = resource.strategy.rowConditions(object)
+      if !conditions.isEmpty { row["conditions"] = .array(conditions) }
+      guard case .object(var members) = row else { return row }
+      members["object"] = shown
+      return .object(members)
     }
     let columns: [JSONValue] = resource.definition.columns.map { column in
       [

@@ -16,8 +16,12 @@ enum StoreOpening {
           atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         return try SQLiteStore(SQLiteStore.Configuration(path: path), logger: logger)
       } catch { throw APIServerError(.store, "cannot open the store \(path): \(error)") }
-    case .etcd:
-      throw APIServerError(.store, "etcd is not supported yet")
+    case .etcd(let servers, let caFile, let certFile, let keyFile):
+      do {
+        return try EtcdStore(
+          EtcdStore.Configuration(
+            endpoints: servers, caFile: caFile, certificateFile: certFile, keyFile: keyFile), logger: logger)
+      } catch { throw APIServerError(.store, "cannot open the store: \(error)") }
     }
   }
 }
