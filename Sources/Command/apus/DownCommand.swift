@@ -2,6 +2,7 @@
 
 import Cluster
 import DaemonFlags
+import Glibc
 
 /// `apus down`: takes the cluster of `apus up` down.
 enum DownCommand: DaemonCommand {
@@ -16,6 +17,10 @@ enum DownCommand: DaemonCommand {
 
   static func run(_ values: FlagValues) async throws {
     let cluster: ClusterConfiguration = try ClusterFlags.configuration(values)
-    try await ClusterDown(cluster, logger: logger(values)) { line in print(line) }.run(isPurging: values.bool("purge"))
+    try await ClusterDown(cluster, logger: logger(values)) { line in
+      print(line)
+      // A person waits for each line, also through a pipe.
+      fflush(nil)
+    }.run(isPurging: values.bool("purge"))
   }
 }

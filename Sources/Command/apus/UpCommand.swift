@@ -14,6 +14,10 @@ enum UpCommand: DaemonCommand {
 
   static func run(_ values: FlagValues) async throws {
     let cluster: ClusterConfiguration = try ClusterFlags.configuration(values)
-    try await ClusterUp(cluster, logger: logger(values)) { line in print(line) }.run()
+    try await ClusterUp(cluster, logger: logger(values)) { line in
+      print(line)
+      // A person waits for each line, also through a pipe.
+      fflush(nil)
+    }.run()
   }
 }
