@@ -100,8 +100,16 @@ public enum UnixSocket {
   ) throws(SystemError) {
     var address: sockaddr_un = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    let bytes: [UInt8] = Array(path.utf8)
+    var bytes: [UInt8] = Array(path.utf8)
     let room: Int = MemoryLayout.size(ofValue: address.sun_path)
+    // A path that does not fit is named through a descriptor of its folder, which lives until the call is done.
+    var folder: SharedDescriptor?
+    defer { withExtendedLifetime(folder) {} }
+    if bytes.count >= room, let parent: String = Files.parent(of: path) {
+      let opened: SharedDescriptor = SharedDescriptor(try FileDescriptor.open(parent, [.pathOnly, .directory]))
+      bytes = Array("/proc/self/fd/\(opened.raw)/".utf8) + bytes.dropFirst(parent.utf8.count + 1)
+      folder = opened
+    }
     guard bytes.count < room else { throw SystemError(.nameTooLong, "bind", path) }
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
     var failure: SystemError?
