@@ -43,6 +43,11 @@ public struct SchemaRegistry: Sendable {
   /// The schema of a message by its full name, such as `k8s.io.api.core.v1.PodSpec`.
   public func message(_ name: String) -> Schema? { messages[name] }
 
+  /// A message under the name of a kind, for kinds that every group-version has, such as `Status`.
+  public func kind(_ name: GroupVersionKind, message: String) -> KindSchema? {
+    messages[message].map { KindSchema(name, $0, isBuiltIn: true) }
+  }
+
   /// Every built-in kind, sorted by name.
   public var allKinds: [GroupVersionKind] { kinds.keys.sorted { $0.description < $1.description } }
 }

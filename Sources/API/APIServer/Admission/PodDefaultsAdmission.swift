@@ -62,7 +62,7 @@ struct RuntimeClassAdmission: AdmissionPlugin {
     for (key, value) in found["scheduling"]["nodeSelector"].object ?? JSONObject() {
       let present: JSONValue = request.object["spec"]["nodeSelector"][key]
       if !present.isNull, present != value {
-        throw request.forbidden("pod rejected: conflict: runtimeClass.scheduling.nodeSelector[\(key)] = \(value.string ?? ""); pod.spec.nodeSelector[\(key)] = \(present.string ?? "")")
+        throw request.forbidden("conflict: runtimeClass.scheduling.nodeSelector[\(key)] = \(value.string ?? ""); pod.spec.nodeSelector[\(key)] = \(present.string ?? "")")
       }
       request.object["spec"]["nodeSelector"][key] = value
     }

@@ -111,6 +111,11 @@ enum PodSecurityChecks {
     if !privileged.isEmpty { found.append("privileged (\(containers(privileged)) must not set securityContext.privileged=true)") }
     let masks: [String] = named(pod) { ["", "Default"].contains($0["securityContext"]["procMount"].string ?? "") == false }
     if !masks.isEmpty { found.append("procMount (\(containers(masks)) must not set securityContext.procMount to \"Unmasked\")") }
+    if !isRestricted {
+      if pod["spec"]["securityContext"]["seccompProfile"]["type"].string == "Unconfined" {
+        found.append("seccompProfile (pod must not set securityContext.seccompProfile.type to \"Unconfined\")")
+      }
+    }
     let sysctls: [String] = spec["securityContext"]["sysctls"].items.compactMap { $0["name"].string }.filter { !safeSysctls.contains($0) }
     if !sysctls.isEmpty { found.append("forbidden sysctls (\(sysctls.joined(separator: ", ")))") }
     return found

@@ -15,7 +15,7 @@ struct ServiceAccountAdmission: AdmissionPlugin {
 
   func admit(_ request: inout AdmissionRequest) async throws {
     guard request.isAbout("", "pods"), request.operation == .create else { return }
-    if request.object.objectAnnotations["kubernetes.io/config.mirror"] != nil { return }
+    if request.object.objectAnnotations["kubernetes.io/config.mirror"] != nil { return try await validate(request) }
     if (request.object["spec"]["serviceAccountName"].string ?? "").isEmpty {
       request.object["spec"]["serviceAccountName"] = "default"
     }

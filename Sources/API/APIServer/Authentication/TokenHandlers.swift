@@ -27,8 +27,12 @@ struct TokenRequestHandler: SubresourceHandler {
     if !request.objectName.isEmpty, request.objectName != name {
       throw StatusError.badRequest("the name of the object (\(request.objectName)) does not match the name on the URL (\(name))")
     }
-    if request["spec"]["audiences"].items.isEmpty { request["spec"]["audiences"] = JSONValue(endpoint.core.tokens.audiences) }
     if request["spec"]["expirationSeconds"].isNull { request["spec"]["expirationSeconds"] = .int(Self.usual) }
+    request["apiVersion"] = "authentication.k8s.io/v1"
+    request["kind"] = "TokenRequest"
+    request = FieldManager(kind: schema, subresource: "token").updated(
+      live: .null, object: request, manager: endpoint.call.fieldManager, time: endpoint.call.now.rfc3339)
+    if request["spec"]["audiences"].items.isEmpty { request["spec"]["audiences"] = JSONValue(endpoint.core.tokens.audiences) }
     let seconds: Int64 = request["spec"]["expirationSeconds"].int ?? Self.usual
     var errors: [FieldError] = []
     if seconds < Self.shortest {
@@ -53,7 +57,8 @@ struct TokenRequestHandler: SubresourceHandler {
     }
     request["metadata"] = [
       "name": .string(name), "namespace": .string(endpoint.info.namespace),
-      "creationTimestamp": .string(endpoint.call.now.rfc3339),
+      "creationTimestamp": .string(endpoint.call.now.rfc3339), "uid": .string(UID.make()),
+      "managedFields": request["metadata"]["managedFields"],
     ]
     try await endpoint.call.send(schema.normalized(request), as: form, status: .created, schema: schema)
   }
@@ -165,7 +170,10 @@ struct TokenReviewHandler: SubresourceHandler {
 struct SelfSubjectReviewHandler: SubresourceHandler {
   func handle(_ endpoint: ResourceEndpoint) async throws {
     var review: Review = try await Review(endpoint)
-    review.object["metadata"]["creationTimestamp"] = .string(endpoint.call.now.rfc3339)
+    review.object["metadata"] = [
+      "creationTimestamp": .string(endpoint.call.now.rfc3339),
+      "managedFields": review.object["metadata"]["managedFields"],
+    ]
     review.object["status"] = ["userInfo": endpoint.call.user.json]
     try await review.answer(endpoint)
   }

@@ -89,14 +89,11 @@ struct RulesReviewHandler: SubresourceHandler {
     let paths: [JSONValue] = rules.filter { !$0.nonResourceURLs.isEmpty }.map {
       ["verbs": JSONValue($0.verbs), "nonResourceURLs": JSONValue($0.nonResourceURLs)]
     }
-    var status: JSONValue = [
-      "resourceRules": .array(resources), "nonResourceRules": .array(paths),
-      "incomplete": .bool(endpoint.core.configuration.authorizationModes.contains("Node")),
+    review.object["metadata"] = .object(JSONObject())
+    review.object["spec"] = .object(JSONObject())
+    review.object["status"] = [
+      "resourceRules": .array(resources), "nonResourceRules": .array(paths), "incomplete": false,
     ]
-    if endpoint.core.configuration.authorizationModes.contains("Node") {
-      status["evaluationError"] = "node authorizer does not support user rule resolution"
-    }
-    review.object["status"] = status
     try await review.answer(endpoint)
   }
 }

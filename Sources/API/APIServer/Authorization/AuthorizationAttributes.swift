@@ -46,6 +46,7 @@ struct AuthorizationAttributes: Sendable {
       self.init(
         user: user, verb: info.verb, group: info.group, resource: info.resource, subresource: info.subresource,
         namespace: info.namespace, name: info.authorizedName, version: info.version)
+      fieldSelector = info.fieldSelector
     } else {
       self.init(user: user, verb: info.verb, path: info.path)
     }

@@ -19,6 +19,10 @@ struct NodeAuthorizer: Authorizer {
         return await relatedOne(attributes, node)
       }
       return await related(attributes, node)
+    case ("", "pods") where ["list", "watch"].contains(attributes.verb) && attributes.subresource.isEmpty:
+      guard attributes.fieldSelector.split(separator: ",").contains(where: { $0 == "spec.nodeName=\(node)" || $0 == "spec.nodeName==\(node)" })
+      else { return denied(node, "can only list/watch pods with spec.nodeName field selector") }
+      return .allow("")
     case ("", "persistentvolumes"): return await related(attributes, node)
     case ("storage.k8s.io", "volumeattachments"):
       return await related(attributes, node)

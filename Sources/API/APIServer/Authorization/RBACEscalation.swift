@@ -55,7 +55,7 @@ struct RBACEscalation: AdmissionPlugin {
         namespace: request.namespace, name: name))
     if isAllowed { return }
     guard let rules: [PolicyRule] = await rbac.rules(kind: kind, namespace: request.namespace, name: name) else {
-      throw StatusError.notFound(GroupResource(Self.group, kind == "ClusterRole" ? "clusterroles" : "roles"), name)
+      throw StatusError.notFound(request.group, name)
     }
     if let why: String = await missing(rules, request.user, request.namespace) { throw request.forbidden(why) }
   }

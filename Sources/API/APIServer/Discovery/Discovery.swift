@@ -15,8 +15,11 @@ final class Discovery: Sendable {
   let documents: OpenAPIServing
   private let aggregated: Mutex<(generation: Int, documents: [String: (json: JSONValue, etag: String)])> = Mutex((-1, [:]))
 
-  init(registry: ResourceRegistry) {
+  private let address: String
+
+  init(registry: ResourceRegistry, address: String) {
     self.registry = registry
+    self.address = address
     documents = OpenAPIServing(registry: registry)
   }
 
@@ -63,12 +66,12 @@ final class Discovery: Sendable {
       if let version: String = Self.aggregatedVersion(call.accept) {
         try await answerAggregated(call, isCore: segments[0] == "api", version: version)
       } else if segments[0] == "api" {
-        try await call.answer(Self.coreVersions(call), schema: SchemaRegistry.builtIn.kind("", "v1", "APIVersions"))
+        try await call.answer(coreVersions, schema: MetaSchemas.schema("", "APIVersions"))
       } else {
         let list: JSONValue = [
           "kind": "APIGroupList", "apiVersion": "v1", "groups": .array(groups.map { Self.group($0.name, $0.versions) }),
         ]
-        try await call.answer(list, schema: SchemaRegistry.builtIn.kind("", "v1", "APIGroupList"))
+        try await call.answer(list, schema: MetaSchemas.schema("", "APIGroupList"))
       }
     case ("api", 2): try await answerResources(call, GroupVersion("", String(segments[1])))
     case ("apis", 2):
@@ -77,7 +80,7 @@ final class Discovery: Sendable {
       }
       var group: JSONValue = ["kind": "APIGroup", "apiVersion": "v1"]
       for (key, value) in Self.group(name, versions).object ?? JSONObject() { group[key] = value }
-      try await call.answer(group, schema: SchemaRegistry.builtIn.kind("", "v1", "APIGroup"))
+      try await call.answer(group, schema: MetaSchemas.schema("", "APIGroup"))
     case ("apis", 3): try await answerResources(call, GroupVersion(String(segments[1]), String(segments[2])))
     default: return false
     }
@@ -89,9 +92,8 @@ final class Discovery: Sendable {
     return true
   }
 
-  private static func coreVersions(_ call: APICall) -> JSONValue {
-    let address: String = call.request.headers.first(name: "host") ?? ""
-    return [
+  private var coreVersions: JSONValue {
+    [
       "kind": "APIVersions", "versions": ["v1"],
       "serverAddressByClientCIDRs": [["clientCIDR": "0.0.0.0/0", "serverAddress": .string(address)]],
     ]
@@ -102,10 +104,16 @@ final class Discovery: Sendable {
     return ["name": .string(name), "versions": .array(all), "preferredVersion": all.first ?? .null]
   }
 
+  /// Upstream lists the verbs of custom resources in this order.
+  private static let customVerbs: [String] = [
+    "delete", "deletecollection", "get", "list", "patch", "create", "update", "watch",
+  ]
+
   // MARK: one group-version
 
   private func answerResources(_ call: APICall, _ version: GroupVersion) async throws {
     guard let (_, resources) = groupVersions.first(where: { $0.groupVersion == version }) else {
+      if version.group.isEmpty || groups.contains(where: { $0.name == version.group }) { throw ResourceEndpoint.unknownPath }
       _ = try await Self.notFound(call)
       return
     }
@@ -115,7 +123,7 @@ final class Discovery: Sendable {
     ]
     var fixed: JSONValue = list
     if version == GroupVersion("", "v1") { fixed["apiVersion"] = .null }
-    try await call.answer(fixed, schema: SchemaRegistry.builtIn.kind("", "v1", "APIResourceList"))
+    try await call.answer(fixed, schema: MetaSchemas.schema("", "APIResourceList"))
   }
 
   private static func entries(_ resource: ServedResource) -> [JSONValue] {
@@ -123,7 +131,7 @@ final class Discovery: Sendable {
     var own: JSONValue = [
       "name": .string(definition.identifier.resource), "singularName": .string(definition.singular),
       "namespaced": .bool(definition.isNamespaced), "kind": .string(definition.kind.kind),
-      "verbs": JSONValue(definition.verbs.names),
+      "verbs": JSONValue(resource.custom == nil ? definition.verbs.names : customVerbs),
     ]
     if !definition.shortNames.isEmpty { own["shortNames"] = JSONValue(definition.shortNames) }
     if !definition.categories.isEmpty { own["categories"] = JSONValue(definition.categories) }
@@ -221,7 +229,7 @@ final class Discovery: Sendable {
     let scope: JSONValue = definition.isNamespaced ? "Namespaced" : "Cluster"
     var entry: JSONValue = [
       "resource": .string(definition.identifier.resource), "responseKind": kind(definition.kind), "scope": scope,
-      "singularResource": .string(definition.singular), "verbs": JSONValue(definition.verbs.names),
+      "singularResource": .string(definition.singular), "verbs": JSONValue(resource.custom == nil ? definition.verbs.names : Self.customVerbs),
     ]
     if !definition.shortNames.isEmpty { entry["shortNames"] = JSONValue(definition.shortNames) }
     if !definition.categories.isEmpty { entry["categories"] = JSONValue(definition.categories) }

@@ -81,7 +81,6 @@ enum CustomColumns {
       case "boolean": return first.bool == nil ? .null : first
       case "date": return .string(age(first.string, now))
       default:
-        if found.count > 1 { return .string(found.map(plain).joined(separator: ",")) }
         return .string(plain(first))
       }
     }

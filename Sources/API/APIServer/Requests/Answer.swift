@@ -59,7 +59,7 @@ extension APICall {
     case .json: bytes = status.bytes + [10]
     case .yaml: bytes = Array(YAML.text(status).utf8)
     case .protobuf:
-      let schema: KindSchema? = SchemaRegistry.builtIn.kind("", "v1", "Status")
+      let schema: KindSchema? = MetaSchemas.status
       if let encoded: [UInt8] = schema?.encodeProtobuf(status) {
         bytes = encoded
       } else {

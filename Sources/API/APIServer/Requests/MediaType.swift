@@ -60,7 +60,8 @@ enum MediaType {
     var sawForm: Bool = false
     for clause: Clause in clauses(accept) {
       guard let encoding: NegotiatedAnswer.Encoding = encoding(clause.type) else { continue }
-      if encoding == .protobuf, !hasProtobuf { continue }
+      // Metadata alone has a protobuf form whatever the object is.
+      if encoding == .protobuf, !hasProtobuf, clause.parameters["as"]?.hasPrefix("Partial") != true { continue }
       guard let kind: String = clause.parameters["as"] else {
         return NegotiatedAnswer(encoding: encoding, isPretty: isPretty)
       }

@@ -17,6 +17,11 @@ struct RequestInfo: Sendable {
   /// The segments from the resource on.
   var parts: [String] = []
 
+  /// Whether the path names the resource below a namespace.
+  var isNested: Bool = false
+  /// The field selector of a list or watch, as it came.
+  var fieldSelector: String = ""
+
   /// The path below the subresource (`pods/x/proxy/REST`), with its leading slash where there is one.
   var rest: String = ""
 
@@ -48,6 +53,7 @@ struct RequestInfo: Sendable {
       verb = "watch"
     }
     readResource(segments, query)
+    fieldSelector = query["fieldSelector"] ?? ""
     if !isOldWatch { readCollectionVerb(query) }
   }
 
@@ -56,13 +62,16 @@ struct RequestInfo: Sendable {
     if segments.first == "namespaces", segments.count > 1 {
       namespace = String(segments[1])
       // Below a namespace come its resources, but for the namespace's own subresources.
-      if segments.count > 2, !["status", "finalize"].contains(segments[2]) { segments.removeFirst(2) }
+      if segments.count > 2, !["status", "finalize"].contains(segments[2]) {
+        segments.removeFirst(2)
+        isNested = true
+      }
     }
     parts = segments.map(String.init)
     resource = parts.first ?? ""
     name = parts.count > 1 ? parts[1] : ""
     if parts.count > 2 { subresource = parts[2] }
-    if resource == "namespaces" { namespace = name }
+    if resource == "namespaces", !isNested { namespace = name }
     if parts.count > 3 { rest = "/" + parts[3...].joined(separator: "/") }
     if parts.count > 2, path.hasSuffix("/") { rest += "/" }
   }

@@ -35,7 +35,7 @@ struct BindingHandler: SubresourceHandler {
     let status: JSONValue = [
       "kind": "Status", "apiVersion": "v1", "metadata": .object(JSONObject()), "status": "Success", "code": 201,
     ]
-    try await endpoint.call.send(status, as: form, status: .created, schema: SchemaRegistry.builtIn.kind("", "v1", "Status"))
+    try await endpoint.call.send(status, as: form, status: .created, schema: MetaSchemas.status)
   }
 
   private static func check(_ binding: JSONValue, _ name: String) throws {
@@ -126,7 +126,7 @@ struct EvictionHandler: SubresourceHandler {
     let status: JSONValue = [
       "kind": "Status", "apiVersion": "v1", "metadata": .object(JSONObject()), "status": "Success", "code": 201,
     ]
-    try await endpoint.call.send(status, as: form, status: .created, schema: SchemaRegistry.builtIn.kind("", "v1", "Status"))
+    try await endpoint.call.send(status, as: form, status: .created, schema: MetaSchemas.status)
   }
 
   private func checkBudget(_ endpoint: ResourceEndpoint, _ pod: JSONValue, isDryRun: Bool) async throws {

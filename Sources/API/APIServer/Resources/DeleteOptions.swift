@@ -44,8 +44,7 @@ struct DeleteOptions: Sendable {
     let body: RequestBody = try RequestBodyReader.read(
       bytes, contentType: call.request.headers.first(name: "content-type"), kind: "DeleteOptions")
     let value: JSONValue
-    if let schema: KindSchema = SchemaRegistry.builtIn.kind("", "v1", "DeleteOptions")
-      ?? SchemaRegistry.builtIn.kind("meta.k8s.io", "v1", "DeleteOptions")
+    if let schema: KindSchema = MetaSchemas.schema("", "DeleteOptions")
     {
       value = try Self.decode(body, schema)
     } else if case .json(let bytes) = body {

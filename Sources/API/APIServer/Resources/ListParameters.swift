@@ -41,7 +41,7 @@ struct ListParameters: Sendable {
   private mutating func readSelectors(_ query: QueryParameters, _ resource: ServedResource) throws(StatusError) {
     do throws(KubeValuesError) {
       if let text: String = query["labelSelector"], !text.isEmpty { labels = try LabelSelector(parsing: text) }
-    } catch { throw .badRequest("\(error)") }
+    } catch { throw .badRequest("unable to parse requirement: \(error)") }
     do throws(KubeValuesError) {
       if let text: String = query["fieldSelector"], !text.isEmpty { fields = try FieldSelector(parsing: text) }
     } catch { throw .badRequest("\(error)") }
@@ -63,10 +63,9 @@ struct ListParameters: Sendable {
     var errors: [FieldError] = []
     let match: String = query["resourceVersionMatch"] ?? ""
     if sendInitialEvents != nil {
-      if match.isEmpty {
+      if match != "NotOlderThan" {
         errors.append(.forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
-      } else if match != "NotOlderThan" {
-        errors.append(.notSupported("resourceVersionMatch", .string(match), ["NotOlderThan"]))
+        if !match.isEmpty { errors.append(.notSupported("resourceVersionMatch", .string(match), ["NotOlderThan"])) }
       }
       if !isWatch { errors.append(.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")) }
     } else if !match.isEmpty {

@@ -27,7 +27,7 @@ extension ResourceEndpoint {
     try checkNamespace(&object)
     dedupeOwners(&object)
     let context: StrategyContext = context()
-    object = try await toStorageForm(object, context, live: isApply ? nil : .null)
+    object = try await toStorageForm(object, context, live: isApply ? Optional<JSONValue>.none : JSONValue.null)
     fillName(&object)
     object = try await core.admission.admit(
       AdmissionRequest(.create, self, object: object, old: nil, isDryRun: options.isDryRun))

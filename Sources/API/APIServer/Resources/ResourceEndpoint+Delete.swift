@@ -21,7 +21,7 @@ extension ResourceEndpoint {
         "kind": "Status", "apiVersion": "v1", "metadata": .object(JSONObject()), "status": "Success",
         "details": StatusError.details(name: info.name, group: info.group, kind: info.resource, uid: object.objectUID),
       ]
-      return try await call.send(status, as: form, status: .ok, schema: SchemaRegistry.builtIn.kind("", "v1", "Status"))
+      return try await call.send(status, as: form, status: .ok, schema: MetaSchemas.status)
     }
     try await send(try await servedForm(object), as: form, status: .ok)
   }
@@ -53,7 +53,7 @@ extension ResourceEndpoint {
           if options.isDryRun { return (object, true) }
           let gone: CachedObject = try await storage.delete(cached)
           await core.deleted(gone, endpoint: self)
-          return (object, true)
+          return (group == GroupResource("", "pods") ? object.with(resourceVersion: gone.revision) : object, true)
         }
       } catch {
         // Somebody else wrote between the read and the write.

@@ -53,7 +53,7 @@ extension ResourceEndpoint {
       parameters.listRequest(namespace: namespace), matching: parameters.matches)
     var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
     // Lists of custom resources show the field always.
-    if !resource.schema.isBuiltIn { metadata["continue"] = "" }
+    if !resource.schema.isBuiltIn, form.form == .object { metadata["continue"] = "" }
     if let token: String = result.continueToken {
       metadata["continue"] = .string(token)
       if let remaining: Int = result.remaining { metadata["remainingItemCount"] = .int(Int64(remaining)) }
@@ -97,7 +97,7 @@ extension ResourceEndpoint {
         "items": .array(items.map { Tables.partial($0, typed: true) }),
       ]
       try await call.send(
-        list, as: form, status: .ok, schema: SchemaRegistry.builtIn.kind("meta.k8s.io", "v1", "PartialObjectMetadataList"))
+        list, as: form, status: .ok, schema: MetaSchemas.partialList)
     case .object:
       let strips: Bool = resource.schema.isBuiltIn
       let list: JSONValue = [
@@ -145,7 +145,7 @@ extension ResourceEndpoint {
     case .partial:
       try await call.send(
         Tables.partial(object, typed: true), as: form, status: status.response,
-        schema: SchemaRegistry.builtIn.kind("meta.k8s.io", "v1", "PartialObjectMetadata"))
+        schema: MetaSchemas.partial)
     case .partialList:
       throw StatusError(
         code: 406, reason: "NotAcceptable",

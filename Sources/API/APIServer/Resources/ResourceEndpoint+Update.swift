@@ -99,14 +99,14 @@ extension ResourceEndpoint {
     if !plan.uid.isEmpty, plan.uid != old.objectUID {
       throw StatusError.conflict(
         group, plan.name,
-        "Precondition failed: UID in precondition: \(plan.uid), UID in object meta: \(old.objectUID)")
+        "StorageError: invalid object, Code: 4, Key: \(cached.key), ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: \(plan.uid), UID in object meta: \(old.objectUID)")
     }
     var object: JSONValue = try await plan.change(old)
     let given: String = object.objectResourceVersion
     if given.isEmpty || given == "0" {
       if !resource.strategy.traits.allowsUnconditionalUpdate {
         throw StatusError.invalid(
-          resource.kind.groupKind, plan.name,
+          GroupKind(group.group, group.resource), plan.name,
           [.invalid("metadata.resourceVersion", .int(0), "must be specified for an update")])
       }
     } else if given != String(cached.revision) {

@@ -84,8 +84,14 @@ final class WatchEncoder: Sendable {
     switch form.encoding {
     case .json: "application/json"
     case .yaml: "application/yaml;stream=watch"
-    case .protobuf: "application/vnd.kubernetes.protobuf;stream=watch"
+    case .protobuf: isProtobuf ? "application/vnd.kubernetes.protobuf;stream=watch" : "application/json"
     }
+  }
+
+  /// Whether events are protobuf frames; tables have no such form.
+  private var isProtobuf: Bool {
+    if case .table = form.form { return false }
+    return form.encoding == .protobuf
   }
 
   func encode(_ event: WatchEvent, into buffer: inout ByteBuffer) async throws {
@@ -144,18 +150,18 @@ final class WatchEncoder: Sendable {
       schema = nil
     case .partial, .partialList:
       shown = Tables.partial(object, typed: true)
-      schema = SchemaRegistry.builtIn.kind("meta.k8s.io", "v1", "PartialObjectMetadata")
+      schema = MetaSchemas.partial
     }
     buffer.writeBytes(frame(type, shown, schema))
   }
 
   /// An error as the last event.
   func encode(_ error: StatusError) -> [UInt8] {
-    frame("ERROR", error.status, SchemaRegistry.builtIn.kind("", "v1", "Status"))
+    frame("ERROR", error.status, MetaSchemas.status)
   }
 
   private func frame(_ type: String, _ object: JSONValue, _ schema: KindSchema?) -> [UInt8] {
-    if form.encoding == .protobuf, let bytes: [UInt8] = schema?.encodeProtobuf(object) {
+    if isProtobuf, let bytes: [UInt8] = schema?.encodeProtobuf(object) {
       return KindSchema.protobufWatchFrame(type: type, object: bytes)
     }
     let event: JSONValue = ["type": .string(type), "object": object]

@@ -73,6 +73,10 @@ struct ResourceEndpoint: Sendable {
     }
     if !isScopeRight { throw Self.unknownPath }
     guard Self.allows(resource, info) else { throw Self.methodNotAllowed }
+    if let version: JSONValue = resource.custom?.version(resource.kind.version), version["deprecated"].bool == true {
+      call.warnings.add(
+        version["deprecationWarning"].string ?? "\(resource.kind.apiVersion) \(resource.kind.kind) is deprecated")
+    }
     if let special: any SubresourceHandler = core.subresources.handler(for: resource, info) {
       return try await special.handle(self)
     }
@@ -95,7 +99,7 @@ struct ResourceEndpoint: Sendable {
     if resource.definition.isNamespaced {
       return !(info.namespace.isEmpty && !info.name.isEmpty)
     }
-    return info.namespace.isEmpty || info.resource == "namespaces"
+    return info.namespace.isEmpty || (info.resource == "namespaces" && !info.isNested)
   }
 
   /// The object's JSON in the store's form; 404 where there is none.

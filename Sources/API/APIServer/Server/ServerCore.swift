@@ -64,7 +64,8 @@ final class ServerCore: Sendable {
     customResources = CustomResources(store: store, prefix: configuration.storePrefix, registry: registry, logger: logger)
     admission = try AdmissionChain(configuration: configuration, registry: registry, authorizer: authorizer, rbac: rbac, logger: logger)
     subresources = SubresourceTable()
-    discovery = Discovery(registry: registry)
+    discovery = Discovery(
+      registry: registry, address: "\(configuration.advertiseAddress):\(configuration.securePort)")
   }
 
   /// Fields that a write to a resource or subresource does not touch, for managed fields.
@@ -80,15 +81,16 @@ final class ServerCore: Sendable {
 
 /// Fields that endpoints do not write.
 enum ResetFields {
-  /// Kinds whose main endpoint takes the status from clients as well.
-  private static let statusless: Set<String> = ["events", "secrets", "configmaps"]
-
   static func of(_ resource: ServedResource, _ subresource: String) -> [[String]] {
     let hasStatus: Bool = resource.definition.subresource("status") != nil
     switch subresource {
     case "": return hasStatus ? [["status"]] : []
-    case "status": return [["spec"], ["metadata", "labels"], ["metadata", "annotations"], ["metadata", "finalizers"],
-      ["metadata", "ownerReferences"]]
+    case "status":
+      switch resource.strategy.traits.statusMetadata {
+      case .taken: return [["spec"]]
+      case .annotationsOnly: return [["spec"], ["metadata", "labels"]]
+      case .kept: return [["spec"], ["metadata"]]
+      }
     default: return []
     }
   }
