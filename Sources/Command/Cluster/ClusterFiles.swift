@@ -7,7 +7,7 @@ struct ClusterFiles {
   let cluster: ClusterConfiguration
 
   /// The plugins that `apus-cni` is, one name each.
-  static let plugins: [String] = ["bridge", "host-local", "loopback", "portmap", "ptp", "static", "tuning", "bandwidth", "firewall"]
+  static let plugins: [String] = ["bridge", "host-local", "loopback", "portmap"]
   /// The name of the bridge that pods are on.
   static let bridge: String = "cni0"
   /// The name of the pod network.
