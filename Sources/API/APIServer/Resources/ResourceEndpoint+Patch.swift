@@ -130,7 +130,7 @@ extension ResourceEndpoint {
     if isNew { return given }
     try checkNamespace(&given)
     dedupeOwners(&given)
-    let object: JSONValue = try await toStorageForm(given, context(), live: body.isApply ? nil : live)
+    let object: JSONValue = try await toStorageForm(given, context(), live: body.isApply ? Optional<JSONValue>.none : live)
     return try await core.admission.admit(
       AdmissionRequest(.update, self, object: object, old: live, isDryRun: options.isDryRun))
   }
