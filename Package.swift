@@ -15,6 +15,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
   .treatAllWarnings(as: .error),
+  // Programs and tests are compiled once, in release; tests see what is internal.
+  .unsafeFlags(["-enable-testing"], .when(configuration: .release)),
 ]
 
 // Generated code is not ours to mend: Swift 6 mode, without the house's rules.

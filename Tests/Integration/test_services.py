@@ -22,7 +22,7 @@ def test_a_service_is_reached_by_address_by_name_and_from_the_node(kubectl):
     kubectl.apply(pod("web", image=NGINX), service("web", type="NodePort"), pod("client", "sleep", "1000"))
     kubectl("wait", "--for=condition=Ready", "pod/web", "pod/client", "--timeout=30s")
     spec = kubectl.json("get", "service", "web")["spec"]
-    fetch = ["exec", "client", "--", "wget", "-q", "-T", "2", "-O", "-"]
+    fetch = ["exec", "client", "--", "timeout", "3", "wget", "-q", "-O", "-"]
     eventually(lambda: kubectl(*fetch, f"http://{spec['clusterIP']}/"))
     eventually(lambda: kubectl(*fetch, "http://web/"))
     eventually(lambda: kubectl(*fetch, f"http://web.{kubectl.namespace}.svc.cluster.local/"))
