@@ -49,8 +49,9 @@ final class CSIDrivers: Sendable {
   /// Watches the registry until cancelled; `changed` is called when a driver has come or gone.
   func run(changed: @Sendable @escaping ([Registered]) async throws -> Void) async throws {
     try Files.makeDirectories(directory)
+    // Stays set until the API server has been told, which needs the node to be registered.
+    var hasChanged: Bool = false
     while !Task.isCancelled {
-      var hasChanged: Bool = false
       let present: Set<String> = Set(try Files.list(directory).map { "\(directory)/\($0)" }.filter(Self.isSocket))
       let gone: [String] = state.withLock { state in state.sockets.keys.filter { !present.contains($0) } }
       for socket: String in gone {
@@ -67,6 +68,7 @@ final class CSIDrivers: Sendable {
       if hasChanged {
         do {
           try await changed(all)
+          hasChanged = false
         } catch {
           logger.warning("cannot tell the API server of CSI drivers", metadata: ["error": "\(error)"])
         }
