@@ -195,7 +195,7 @@ let node: [Target] = [
   room("Kubelet", "Node/Kubelet",
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "YAML", "Addresses", "Kernel", "Cgroups",
      "CRI", "CSI", "KubeletPlugins", "GRPCSockets", "HTTPServing", "PKI",
-     grpcCore, grpcHTTP2, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, httpClient]),
+     grpcCore, grpcHTTP2, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, asn1, httpClient]),
   // The service proxy: Services and EndpointSlices become nftables rules.
   room("ServiceProxy", "Node/ServiceProxy",
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "Addresses", "JSON", "Kernel", "Netlink", "Nftables",
@@ -245,7 +245,7 @@ let command: [Target] = [
      "Netlink", "Nftables", "CRI", "GRPCSockets", grpcCore, protobuf, logging, crypto, x509, asn1]),
   program("apus", "apus",
     ["DaemonFlags", "Cluster", "APIServer", "APIStore", "Scheduling", "Controllers", "Kubelet", "ServiceProxy", "ClusterDNS",
-     "ContainerRuntime", "CSIHostPath", "JSON", "YAML", "PKI", "KubeClient", "Kernel", logging, lifecycle],
+     "ContainerRuntime", "CSIHostPath", "HTTPServing", "Addresses", "JSON", "YAML", "PKI", "KubeClient", "Kernel", logging, lifecycle],
     linker: staticFoundation),
   program("apus-shim", "apus-shim", ["PodShim"], linker: staticExecutable),
   program("apus-init", "apus-init", ["ContainerInit"], linker: staticExecutable),

@@ -11,7 +11,7 @@ complain() { echo "check.sh: $1" >&2; failed=1; }
 if command -v shellcheck > /dev/null; then
   shellcheck --severity=warning Tools/*.sh .ci/run || failed=1
 fi
-if git grep --line-number --extended-regexp 'TODO|FIXME|XXX' -- Sources Tests Tools deploy ':!*/Generated/*' ':!Tools/check.sh'; then
+if git grep --line-number --word-regexp --extended-regexp 'TODO|FIXME|XXX' -- Sources Tests Tools deploy ':!*/Generated/*' ':!Tools/check.sh'; then
   complain "unfinished marks"
 fi
 if git ls-files | grep --quiet ' '; then complain "spaces in a path"; fi
