@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build up down test check format protos golden golden-record install bench fuzz clean
+.PHONY: help needs build up down test check format protos golden golden-record install clean
 
 help: ## print this text
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -44,12 +44,6 @@ golden-record: ## the same, and add what passes to the list that only grows
 
 install: ## lay the programs out below $(DESTDIR)$(PREFIX)
 	@Tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(CONFIGURATION)"
-
-bench: ## measure, and write the figures to Benchmarks/
-	@Tools/bench.sh
-
-fuzz: ## feed damaged input to every parser, SECONDS each (60)
-	@Tools/fuzz.sh
 
 clean: ## remove what building made
 	rm -rf .build
