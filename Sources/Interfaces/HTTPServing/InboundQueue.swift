@@ -73,43 +73,46 @@ final class InboundQueue: Sendable {
 
   /// The next bytes; nil at the end. One reader at a time.
   func next() async throws -> ByteBuffer? {
-    enum Step { case chunk(ByteBuffer, wake: Bool), end(Result<Void, any Error>), wait }
-    let step: Step = state.withLock { state in
-      if let chunk = state.chunks.popFirst() {
-        state.byteCount -= chunk.readableBytes
-        let wake: Bool = state.isHolding && state.byteCount < Self.highWaterMark / 2
-        if wake { state.isHolding = false }
-        return .chunk(chunk, wake: wake)
-      }
-      if let end = state.end { return .end(end) }
-      return .wait
-    }
-    switch step {
+    if let ready: Ready = state.withLock({ Self.take(&$0) }) { return try finish(ready) }
+    return try await wait()
+  }
+
+  /// What a reader gets without waiting.
+  private enum Ready {
+    case chunk(ByteBuffer, wake: Bool)
+    case end(Result<Void, any Error>)
+  }
+
+  private static func take(_ state: inout State) -> Ready? {
+    guard let chunk: ByteBuffer = state.chunks.popFirst() else { return state.end.map { .end($0) } }
+    state.byteCount -= chunk.readableBytes
+    let wake: Bool = state.isHolding && state.byteCount < highWaterMark / 2
+    if wake { state.isHolding = false }
+    return .chunk(chunk, wake: wake)
+  }
+
+  private func finish(_ ready: Ready) throws -> ByteBuffer? {
+    switch ready {
     case .chunk(let chunk, let wake):
       if wake { demand() }
       return chunk
     case .end(let result):
       try result.get()
       return nil
-    case .wait:
-      return try await wait()
     }
   }
 
   private func wait() async throws -> ByteBuffer? {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let ready: Result<ByteBuffer?, any Error>? = state.withLock { state in
-          if Task.isCancelled { return .failure(CancellationError()) }
-          if let chunk = state.chunks.popFirst() {
-            state.byteCount -= chunk.readableBytes
-            return .success(chunk)
-          }
-          if let end = state.end { return end.map { nil } }
+        let ready: Ready? = state.withLock { state in
+          if Task.isCancelled { return .end(.failure(CancellationError())) }
+          // A chunk that came meanwhile may be what made the channel hold: then this reader must wake it.
+          if let ready: Ready = Self.take(&state) { return ready }
           state.reader = continuation
           return nil
         }
-        if let ready { continuation.resume(with: ready) }
+        if let ready { continuation.resume(with: Result { try finish(ready) }) }
       }
     } onCancel: {
       let reader: CheckedContinuation<ByteBuffer?, any Error>? = state.withLock { state in

@@ -72,6 +72,9 @@ public enum UpgradeClient {
     }
   }
 
+  /// Requests that ask for an upgrade say all in their head; what some clients add is small.
+  private static let upgradeBodyBytesMax: Int = 64 << 10
+
   private static func exchange(
     _ channel: any Channel, _ handler: ClientExchangeHandler, _ address: HTTPAddress, _ request: HTTPClientRequest
   ) async throws -> HTTPClientResponse {
@@ -86,8 +89,13 @@ public enum UpgradeClient {
     }
     let head: HTTPRequestHead = HTTPRequestHead(
       version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.target, headers: headers)
-    channel.writeAndFlush(HTTPClientRequestPart.head(head), promise: nil)
-    if !request.body.isEmpty {
+    // Nothing is sent before the end is encoded, unless there is a body: the answer to an upgrade takes the encoder
+    // away, and a part that came after it could not be written.
+    channel.write(HTTPClientRequestPart.head(head), promise: nil)
+    if isUpgrade, !request.body.isEmpty {
+      let body: ByteBuffer = try await request.body.collect(upTo: upgradeBodyBytesMax)
+      channel.write(HTTPClientRequestPart.body(.byteBuffer(body)), promise: nil)
+    } else if !request.body.isEmpty {
       for try await chunk in request.body {
         try await handler.gate.pass()
         channel.writeAndFlush(HTTPClientRequestPart.body(.byteBuffer(chunk)), promise: nil)

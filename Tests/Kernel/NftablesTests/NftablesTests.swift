@@ -105,7 +105,10 @@ func output(_ program: String, _ arguments: String...) throws -> String {
       var socket: NftablesSocket = try NftablesSocket()
       var batch: Batch = Batch()
       batch.add(table)
-      batch.add(NamedSet(table, "s", key: .ipv4Address))
+      // A set without a size grows behind the dump's back, and the kernel's answer then misses elements.
+      var set: NamedSet = NamedSet(table, "s", key: .ipv4Address)
+      set.sizeMax = 20_000
+      batch.add(set)
       let elements: [SetElement] = (1...20_000).map { number in
         SetElement(key: IPv4Address(bits: UInt32(number)).bytes)
       }

@@ -121,6 +121,14 @@ extension RuntimeServer {
   func getContainerEvents(
     request: CRIGetEventsRequest, response: RPCWriter<CRIContainerEventResponse>, context: ServerContext
   ) async throws {
-    for await event: CRIContainerEventResponse in core.events.listen() { try await response.write(event) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await event: CRIContainerEventResponse in core.events.listen() { try await response.write(event) }
+      }
+      // Events never end; the client's leaving and the server's end do.
+      group.addTask { try await context.cancellation.cancelled }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
   }
 }
