@@ -63,7 +63,8 @@ final class ProcessBackend: StreamBackend {
             for try await bytes: ByteBuffer in stdin {
               guard await blocking({ writeAll(inputFD, Array(bytes.readableBytesView)) }) else { break }
             }
-            close(inputFD)
+            // Not by the number: the handle would close it again, when it is somebody else's.
+            try? input.fileHandleForWriting.close()
           }
         }
         try await withThrowingTaskGroup(of: Void.self) { copies in
