@@ -40,9 +40,9 @@ public struct PortmapPlugin: Plugin {
     guard !configuration.mappings.isEmpty else { return result }
     var undo: Undo = Undo()
     do throws(CNIError) {
+      undo.add { () throws(CNIError) in try removeOwn() }
       for family: IPFamily in IPFamily.allCases {
         guard let container: IPAddress = address(family, result) else { continue }
-        undo.add { () throws(CNIError) in try removeOwn(family) }
         try open(HostPorts(family: family), container)
       }
     } catch {
@@ -102,22 +102,22 @@ public struct PortmapPlugin: Plugin {
     try Sysctl.set(Sysctl.link("ipv4", link.name, "route_localnet"), "1")
   }
 
-  private func removeOwn(_ family: IPFamily) throws(CNIError) {
+  private func removeOwn() throws(CNIError) {
     let own: String = comment
-    try remove(family) { $0 == own }
+    try remove { $0 == own }
   }
 
-  private func remove(_ family: IPFamily, _ matches: (String) -> Bool) throws(CNIError) {
-    let table: Table = HostPorts(family: family).table
+  private func remove(_ matches: (String) -> Bool) throws(CNIError) {
+    let places: [(set: String, table: Table)] = IPFamily.allCases.flatMap { family in
+      HostPorts.sets.map { (set: $0, table: HostPorts(family: family).table) }
+    }
     try kernel("remove port mappings") {
       var socket: NftablesSocket = try NftablesSocket()
-      for set: String in HostPorts.sets { try removeElements(from: set, of: table, &socket, matches) }
+      try removeElements(places, &socket, matches)
     }
   }
 
-  public func delete() throws(CNIError) {
-    for family: IPFamily in IPFamily.allCases { try removeOwn(family) }
-  }
+  public func delete() throws(CNIError) { try removeOwn() }
 
   public func check() throws(CNIError) {
     let result: CNIResult = try previous()
@@ -142,8 +142,6 @@ public struct PortmapPlugin: Plugin {
   public func collectGarbage() throws(CNIError) {
     let network: String = call.networkName
     let kept: Set<String> = Set(call.validAttachments.map { Masquerade.comment(network: network, $0) })
-    for family: IPFamily in IPFamily.allCases {
-      try remove(family) { $0.hasPrefix(network + "/") && !kept.contains($0) }
-    }
+    try remove { $0.hasPrefix(network + "/") && !kept.contains($0) }
   }
 }

@@ -100,24 +100,33 @@ struct Masquerade {
   private static func removeAll(_ matches: (String) -> Bool) throws(CNIError) {
     try kernel("remove masquerading") {
       var socket: NftablesSocket = try NftablesSocket()
-      for family: IPFamily in IPFamily.allCases {
-        try removeElements(from: sources, of: table(family), &socket, matches)
-      }
+      try removeElements(IPFamily.allCases.map { (sources, table($0)) }, &socket, matches)
     }
   }
 }
 
-/// Deletes the elements whose comments match; a table or set that does not exist has none.
+/// Deletes the elements whose comments match, from several sets in one transaction; a table or set that does not exist
+/// has none. One transaction, since the kernel waits for its readers once for each.
 func removeElements(
-  from set: String, of table: Table, _ socket: inout NftablesSocket, _ matches: (String) -> Bool
+  _ places: [(set: String, table: Table)], _ socket: inout NftablesSocket, _ matches: (String) -> Bool
 ) throws(NftablesError) {
-  do throws(NftablesError) {
-    let elements: [SetElement] = try socket.elements(of: set, in: table).filter { matches($0.comment) }
+  /// Elements that others delete between our look and our change make it fail; then we look again.
+  let attemptsMax: Int = 5
+  for attempt: Int in 1...attemptsMax {
     var batch: Batch = Batch()
-    batch.delete(elements, from: set, of: table)
-    try socket.commit(batch)
-  } catch {
-    // Also what another call has deleted meanwhile.
-    guard error.isMissing else { throw error }
+    for (set, table) in places {
+      do throws(NftablesError) {
+        let elements: [SetElement] = try socket.elements(of: set, in: table).filter { matches($0.comment) }
+        batch.delete(elements, from: set, of: table)
+      } catch {
+        guard error.isMissing else { throw error }
+      }
+    }
+    do throws(NftablesError) {
+      try socket.commit(batch)
+      return
+    } catch {
+      guard error.isMissing, attempt < attemptsMax else { throw error }
+    }
   }
 }
