@@ -15,6 +15,14 @@ struct AddOns {
   func apply(with client: KubeClient) async throws {
     for (resource, object) in objects {
       let namespace: String? = object["metadata"]["namespace"].string
+      let name: String = object["metadata"]["name"].string ?? ""
+      do throws(KubeClientError) {
+        // To create a Service that is there fails for its address, not for its name: hence the look before.
+        _ = try await client.get(resource, namespace: namespace, name: name)
+        continue
+      } catch {
+        if !error.isNotFound { throw error }
+      }
       do throws(KubeClientError) {
         try await client.create(resource, namespace: namespace, object)
       } catch {
