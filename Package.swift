@@ -151,7 +151,7 @@ let interfaces: [Target] = [
   // Generated: the kubelet's plugin interfaces (devices, registration, pod resources).
   room("KubeletPlugins", "Interfaces/KubeletPlugins", [protobuf, grpcCore, grpcProtobuf], settings: generated),
   // gRPC servers and clients on Unix sockets.
-  room("GRPCSockets", "Interfaces/GRPCSockets", [grpcCore, grpcHTTP2, logging, nioCore, nioPosix]),
+  room("GRPCSockets", "Interfaces/GRPCSockets", [grpcCore, grpcHTTP2, logging, nioCore, nioPosix, nioHTTP2]),
   // An HTTP/1.1 and HTTP/2 server with TLS, streaming bodies and connection upgrades; and the client
   // side of an upgrade. Knows no route.
   room("HTTPServing", "Interfaces/HTTPServing",
@@ -170,7 +170,7 @@ let api: [Target] = [
   room("APISchema", "API/APISchema", ["JSON", "KubeValues", protobuf]),
   // Revisions, compare-and-swap, ranges, watches: SQLite or etcd beneath, the watch cache above. Knows bytes, not kinds.
   room("APIStore", "API/APIStore",
-    ["JSON", "Etcd", grpcCore, grpcHTTP2, grpcProtobuf, sqlite, logging, deque, nioCore, nioSSL]),
+    ["JSON", "Etcd", "GRPCSockets", grpcCore, grpcHTTP2, grpcProtobuf, sqlite, logging, deque, nioCore, nioSSL]),
   // What a kind does beyond its schema: one strategy a kind, its validation, defaults and table.
   room("APIResources", "API/APIResources",
     ["JSON", "APISchema", "KubeValues", "Addresses", "YAML", crypto]),
@@ -285,7 +285,7 @@ let allTests: [Target] = [
   tests("APISchemaTests", "API/APISchemaTests",
     ["APISchema", "JSON", "KubeValues", protobuf]),
   tests("APIStoreTests", "API/APIStoreTests",
-    ["APIStore", "JSON", "Etcd", grpcCore, grpcHTTP2, sqlite, logging, deque, nioCore, nioSSL]),
+    ["APIStore", "JSON", "Etcd", "GRPCSockets", grpcCore, grpcHTTP2, sqlite, logging, deque, nioCore, nioSSL]),
   tests("SchedulingTests", "Control/SchedulingTests",
     ["Scheduling", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", protobuf, logging, collections, lifecycle]),
   tests("ControllersTests", "Control/ControllersTests",

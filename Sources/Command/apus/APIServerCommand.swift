@@ -19,7 +19,7 @@ enum APIServerCommand: DaemonCommand {
     addRest(&flags)
     flags.ignored(
       [
-        "allow-privileged", "endpoint-reconciler-type", "apiserver-count", "event-ttl", "feature-gates",
+        "allow-privileged", "endpoint-reconciler-type", "apiserver-count", "feature-gates",
         "runtime-config", "profiling", "contention-profiling", "audit-log-path", "audit-policy-file",
         "audit-log-maxage", "audit-log-maxbackup", "audit-log-maxsize", "cert-dir", "encryption-provider-config",
         "storage-backend", "storage-media-type", "watch-cache", "watch-cache-sizes", "default-watch-cache-size",
@@ -28,7 +28,7 @@ enum APIServerCommand: DaemonCommand {
         "shutdown-delay-duration", "livez-grace-period", "tls-min-version", "tls-cipher-suites", "logging-format",
         "vmodule", "service-account-lookup", "service-account-extend-token-expiration", "kubelet-port",
         "kubelet-timeout", "delete-collection-workers", "max-connection-bytes-per-sec", "permit-port-sharing",
-        "permit-address-sharing", "external-hostname", "etcd-compaction-interval", "etcd-count-metric-poll-period",
+        "permit-address-sharing", "external-hostname", "etcd-count-metric-poll-period",
         "lease-reuse-duration-seconds", "default-not-ready-toleration-seconds",
         "default-unreachable-toleration-seconds", "emulated-version", "authorization-webhook-config-file",
         "admission-control-config-file", "tracing-config-file", "egress-selector-config-file",
@@ -44,6 +44,8 @@ enum APIServerCommand: DaemonCommand {
     flags.string("etcd-certfile", "certificate shown to etcd")
     flags.string("etcd-keyfile", "key of --etcd-certfile")
     flags.string("etcd-prefix", default: "/registry", "first part of every key in the store")
+    flags.duration("etcd-compaction-interval", default: "5m0s", "time between compactions of etcd; 0 leaves them to others")
+    flags.duration("event-ttl", default: "1h0m0s", "how long Events are kept")
     flags.string("data-dir", default: "/var/lib/apus/apiserver", "folder of the store without etcd")
     flags.string("bind-address", default: "0.0.0.0", "address to listen on")
     flags.int("secure-port", default: 6443, "port to listen on")
@@ -101,8 +103,9 @@ enum APIServerCommand: DaemonCommand {
     } else {
       configuration.store = .etcd(
         servers: servers, caFile: values.string("etcd-cafile"), certFile: values.string("etcd-certfile"),
-        keyFile: values.string("etcd-keyfile"))
+        keyFile: values.string("etcd-keyfile"), compactionInterval: values.duration("etcd-compaction-interval") ?? .seconds(300))
     }
+    configuration.eventLifetime = values.duration("event-ttl") ?? .seconds(3600)
     configuration.storePrefix = values.string("etcd-prefix") ?? "/registry"
     configuration.bindAddress = values.string("bind-address") ?? "0.0.0.0"
     configuration.securePort = values.int("secure-port") ?? 6443

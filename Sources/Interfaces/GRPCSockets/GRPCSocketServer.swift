@@ -48,6 +48,7 @@ public func withGRPCServer(
   config.connection.keepalive.clientBehavior.allowWithoutCalls = true
   config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
   config.http2.targetWindowSize = 1 << 20
+  config.channelDebuggingCallbacks.onAcceptTCPConnection = answeringPings(.server)
   let transport: HTTP2ServerTransport.Posix = HTTP2ServerTransport.Posix(
     listeningSocketDescriptor: Int(socket.descriptor),
     transportSecurity: .plaintext,

@@ -37,6 +37,7 @@ public final class UnixGRPCClient: Sendable {
       initial: .milliseconds(50), max: .seconds(2), multiplier: 1.6, jitter: 0.2)
     config.connection.flushCoalescing = nil
     config.connection.maxIdleTime = nil
+    config.channelDebuggingCallbacks.onCreateTCPConnection = answeringPings(.client)
     var everyMethod: MethodConfig = MethodConfig(names: [MethodConfig.Name(service: "", method: "")])
     everyMethod.maxRequestMessageBytes = maxMessageBytes
     everyMethod.maxResponseMessageBytes = maxMessageBytes

@@ -36,7 +36,7 @@ public struct APIServer: Service {
       limits: ConcurrencyLimits(
         reads: configuration.requestsInFlight, writes: configuration.mutatingRequestsInFlight))
     let server: HTTPServer = HTTPServer(configuration: serving, handler: pipeline, logger: logger)
-    let logger: Logger = logger
+    let (configuration, logger): (APIServerConfiguration, Logger) = (configuration, logger)
     let onListening: @Sendable (HTTPAddress) async -> Void = onListening
     try await cancelWhenGracefulShutdown {
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -49,6 +49,7 @@ public struct APIServer: Service {
         group.addTask { try await Bootstrap(core: core).run() }
         group.addTask { await core.customResources.run(core) }
         group.addTask { await Bookmarks(core: core).run() }
+        group.addTask { await EventExpiry(core: core, lifetime: configuration.eventLifetime).run() }
         // The first that ends is the server, or one that failed.
         defer { group.cancelAll() }
         try await group.next()

@@ -9,7 +9,7 @@ public struct APIServerConfiguration: Sendable {
     /// One file; the folder is made when it is not there.
     case sqlite(path: String)
     /// An etcd, by the URLs of its members, with PEM files where it asks for TLS.
-    case etcd(servers: [String], caFile: String?, certFile: String?, keyFile: String?)
+    case etcd(servers: [String], caFile: String?, certFile: String?, keyFile: String?, compactionInterval: Duration)
     /// Memory alone, for tests.
     case memory
   }
@@ -18,6 +18,8 @@ public struct APIServerConfiguration: Sendable {
   public var store: StoreChoice = .memory
   /// The first part of every key in the store.
   public var storePrefix: String = "/registry"
+  /// How long Events are kept.
+  public var eventLifetime: Duration = .seconds(3600)
   /// Where to listen.
   public var bindAddress: String = "0.0.0.0"
   /// The port; 0 lets the kernel choose.

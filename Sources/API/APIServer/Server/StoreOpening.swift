@@ -16,11 +16,12 @@ enum StoreOpening {
           atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         return try SQLiteStore(SQLiteStore.Configuration(path: path), logger: logger)
       } catch { throw APIServerError(.store, "cannot open the store \(path): \(error)") }
-    case .etcd(let servers, let caFile, let certFile, let keyFile):
+    case .etcd(let servers, let caFile, let certFile, let keyFile, let compactionInterval):
       do {
         return try EtcdStore(
           EtcdStore.Configuration(
-            endpoints: servers, caFile: caFile, certificateFile: certFile, keyFile: keyFile), logger: logger)
+            endpoints: servers, caFile: caFile, certificateFile: certFile, keyFile: keyFile,
+            compactionInterval: compactionInterval), logger: logger)
       } catch { throw APIServerError(.store, "cannot open the store: \(error)") }
     }
   }

@@ -59,6 +59,8 @@ struct CacheState {
   private(set) var completeSince: Revision = 0
   /// Everything up to this revision is applied.
   private(set) var revision: Revision = 0
+  /// All objects were read at this revision: what a watch tells of earlier ones is known.
+  private var mergedRevision: Revision = 0
   /// The revision of the latest event.
   private(set) var lastEventRevision: Revision = 0
   /// Watchers that wait.
@@ -82,12 +84,17 @@ struct CacheState {
     events.removeAll()
     self.revision = revision
     completeSince = revision
+    mergedRevision = revision
     lastEventRevision = objects.map(\.revision).max() ?? 0
   }
 
   /// Applies a write; nil where it is known already.
   mutating func put(_ object: CachedObject) -> CacheEvent? {
-    guard object.revision > byKey[object.key]?.revision ?? 0 else { return nil }
+    guard object.revision > mergedRevision, object.revision > byKey[object.key]?.revision ?? 0 else { return nil }
+    return replace(object)
+  }
+
+  private mutating func replace(_ object: CachedObject) -> CacheEvent {
     let previous: CachedObject? = byKey.updateValue(object, forKey: object.key)
     let place: Int = Self.position(of: object.key, in: sorted)
     if previous != nil { sorted[place] = object } else { sorted.insert(object, at: place) }
@@ -98,7 +105,7 @@ struct CacheState {
 
   /// Applies a deletion; nil where there is no such object.
   mutating func delete(_ key: String, revision: Revision) -> CacheEvent? {
-    guard let previous: CachedObject = byKey.removeValue(forKey: key) else {
+    guard revision > mergedRevision, let previous: CachedObject = byKey.removeValue(forKey: key) else {
       advance(to: revision)
       return nil
     }
@@ -106,6 +113,22 @@ struct CacheState {
     let event: CacheEvent = CacheEvent(object: previous.atRevision(revision), previous: previous, isDeletion: true)
     append(event)
     return event
+  }
+
+  /// Applies the difference to all objects as they were at a revision; says it as events.
+  ///
+  /// Intermediate states, and the revisions of deletions, are not known.
+  mutating func merge(_ objects: [CachedObject], _ range: RangeResult) -> [CacheEvent] {
+    guard range.revision > revision else { return [] }
+    let present: Set<String> = Set(range.values.map(\.key))
+    var events: [CacheEvent] = objects.filter { $0.revision > byKey[$0.key]?.revision ?? 0 }
+      .sorted { $0.revision < $1.revision }.map { replace($0) }
+    for key: String in sorted.map(\.key) where !present.contains(key) {
+      if let event: CacheEvent = delete(key, revision: range.revision) { events.append(event) }
+    }
+    mergedRevision = range.revision
+    advance(to: range.revision)
+    return events
   }
 
   /// Notes that everything up to a revision has been applied.

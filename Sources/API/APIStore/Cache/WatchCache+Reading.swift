@@ -53,7 +53,7 @@ extension WatchCache {
     case .any: return cached(request, prefix, revision: 0, matching)
     case .newest:
       let current: Revision = try await store.currentRevision()
-      if !store.deliversSynchronously { try await wait(for: current) }
+      if !store.deliversSynchronously { try await wait(for: current, patience: .zero) }
       return cached(request, prefix, revision: current, matching)
     }
   }
@@ -131,7 +131,7 @@ extension WatchCache {
   ) async throws(StoreError) -> ListResult {
     guard token.revision > 0 else {
       let current: Revision = try await store.currentRevision()
-      if !store.deliversSynchronously { try await wait(for: current) }
+      if !store.deliversSynchronously { try await wait(for: current, patience: .zero) }
       return cached(request, prefix, revision: current, after: token.after, matching)
     }
     return try await stored(request, prefix, after: token.after, revision: token.revision, matching)

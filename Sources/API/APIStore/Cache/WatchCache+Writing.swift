@@ -3,6 +3,9 @@
 import Synchronization
 
 extension WatchCache {
+  /// The event of a write comes by itself, unless the store's watch is broken just now.
+  private static let ownWritePatience: Duration = .milliseconds(500)
+
   /// The key of an object.
   public func key(namespace: String?, name: String) -> String {
     guard let namespace, !namespace.isEmpty else { return configuration.prefix + name }
@@ -40,7 +43,7 @@ extension WatchCache {
   @discardableResult
   public func delete(_ old: CachedObject) async throws(StoreError) -> CachedObject {
     let revision: Revision = try await store.delete(old.key, expecting: old.revision)
-    if !store.deliversSynchronously { try await wait(for: revision) }
+    if !store.deliversSynchronously { try await wait(for: revision, patience: Self.ownWritePatience) }
     return old.atRevision(revision)
   }
 
@@ -53,7 +56,7 @@ extension WatchCache {
 
   /// What the cache has of an own write, or, where others have written since, what was written.
   private func written(_ stored: StoredValue) async throws(StoreError) -> CachedObject {
-    if !store.deliversSynchronously { try await wait(for: stored.modRevision) }
+    if !store.deliversSynchronously { try await wait(for: stored.modRevision, patience: Self.ownWritePatience) }
     let cached: CachedObject? = state.withLock { $0.byKey[stored.key] }
     if let cached, cached.revision == stored.modRevision { return cached }
     return CachedObject(stored, fields: configuration.fields)

@@ -110,7 +110,7 @@ public final class WatchCache: Sendable {
     while true {
       do throws(StoreError) {
         let range: RangeResult = try await store.range(RangeRequest(prefix: configuration.prefix))
-        applyDifference(range)
+        merge(range)
         let watch: any StoreWatch = try await store.watch(prefix: configuration.prefix, after: range.revision) {
           [weak self] notice in self?.apply(notice)
         }
@@ -124,13 +124,24 @@ public final class WatchCache: Sendable {
     }
   }
 
-  private func applyDifference(_ range: RangeResult) {
-    let present: Set<String> = Set(range.values.map(\.key))
-    let known: [CachedObject] = state.withLock { $0.sorted }
-    var writes: [StoreEvent] = range.values.map { .put($0) }
-    writes += known.filter { !present.contains($0.key) }.map { .delete(key: $0.key, revision: range.revision) }
-    apply(.events(writes.sorted { $0.revision < $1.revision }))
-    apply(.progress(range.revision))
+  /// Applies everything up to a revision at which all objects were read, as the events that lead there.
+  private func merge(_ range: RangeResult) {
+    let known: [String: CachedObject] = state.withLock { $0.byKey }
+    let objects: [CachedObject] = range.values.compactMap { stored in
+      guard let cached: CachedObject = known[stored.key], cached.revision == stored.modRevision else { return object(stored) }
+      return cached
+    }
+    let woken: [(CheckedContinuation<WakeUp, Never>, Int)] = state.withLock { state in
+      var woken: [(CheckedContinuation<WakeUp, Never>, Int)] = []
+      for event: CacheEvent in state.merge(objects, range) { Self.collectWaiters(for: event, in: &state, into: &woken) }
+      return woken
+    }
+    for (continuation, position) in woken { continuation.resume(returning: .event(position: position)) }
+  }
+
+  /// Reads what the store's watch has not told yet.
+  func catchUp() async throws(StoreError) {
+    merge(try await store.range(RangeRequest(prefix: configuration.prefix)))
   }
 
   /// The object of a stored value; nil (and a message in the log) where it cannot be read.
@@ -163,28 +174,32 @@ public final class WatchCache: Sendable {
 
   /// Waits until the cache has applied everything up to a revision.
   ///
+  /// - Parameter patience: how long the store's own watch may take before it is asked; only for stores that do not
+  ///   deliver synchronously.
   /// - Throws: `futureRevision` after the configured time.
-  func wait(for revision: Revision, timeout: Duration? = nil) async throws(StoreError) {
+  func wait(for revision: Revision, patience: Duration = .milliseconds(50)) async throws(StoreError) {
     guard knownRevision < revision else { return }
     let clock: ContinuousClock = ContinuousClock()
-    let deadline: ContinuousClock.Instant = clock.now + (timeout ?? configuration.freshnessTimeout)
+    let start: ContinuousClock.Instant = clock.now
+    var pause: Duration = .milliseconds(1)
     while true {
       if store.deliversSynchronously {
         // Only the store knows of revisions that other resources have taken.
         let current: Revision = try await store.currentRevision()
         if current >= revision { return state.withLock { $0.advance(to: current) } }
-      } else {
-        watch.withLock { $0?.requestProgress() }
+      } else if clock.now - start >= patience {
+        try await catchUp()
       }
       let known: Revision = knownRevision
       if known >= revision { return }
-      guard clock.now < deadline else {
+      guard clock.now - start < configuration.freshnessTimeout else {
         throw StoreError(
           .futureRevision(current: known), "Too large resource version: \(revision), current: \(known)")
       }
-      do { try await Task.sleep(for: .milliseconds(10)) } catch {
+      do { try await Task.sleep(for: pause) } catch {
         throw StoreError(.unavailable, "the request was cancelled")
       }
+      pause = min(pause * 2, .milliseconds(20))
     }
   }
 }

@@ -196,7 +196,7 @@ extension WatchCache {
   private func waitForInitial(_ freshness: Freshness) async throws(StoreError) {
     switch freshness {
     case .any: break
-    case .newest: try await wait(for: try await store.currentRevision())
+    case .newest: try await wait(for: try await store.currentRevision(), patience: .zero)
     case .notOlderThan(let revision), .exact(let revision): try await wait(for: revision)
     }
   }

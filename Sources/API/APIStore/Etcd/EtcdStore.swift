@@ -3,17 +3,16 @@
 import Etcd
 import FoundationEssentials
 import GRPCCore
-import GRPCNIOTransportHTTP2Posix
 public import Logging
 
 /// A store in etcd, over its v3 API: for clusters with several API servers.
 ///
-/// Several endpoints are one cluster: calls go to whichever answers. Other processes may write to the same keys;
+/// Several endpoints are one cluster: calls go to one of them, and to the next when it fails. Other processes may write to the same keys;
 /// so a write is seen by watches some time after it returned.
 public final class EtcdStore: Store {
   /// Where etcd is, and how it knows us.
   public struct Configuration: Sendable {
-    /// The members' client URLs, such as `https://10.0.0.1:2379`; without a scheme they are plain.
+    /// The members' client URLs, such as `https://10.0.0.1:2379`; without a scheme they are plain. Also `unix:///PATH`.
     public var endpoints: [String]
     /// The file of the authority that signed etcd's certificate; nil for the system's authorities.
     public var caFile: String?
@@ -21,109 +20,99 @@ public final class EtcdStore: Store {
     public var certificateFile: String?
     /// The key of our certificate.
     public var keyFile: String?
+    /// How long old revisions can be read, and the time between compactions; zero leaves compacting to others.
+    public var compactionInterval: Duration
     /// The largest message in either direction.
     public var messageBytesMax: Int
 
     /// A configuration.
     public init(
       endpoints: [String], caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
-      messageBytesMax: Int = 512 << 20
+      compactionInterval: Duration = .seconds(300), messageBytesMax: Int = 512 << 20
     ) {
       self.endpoints = endpoints
       self.caFile = caFile
       self.certificateFile = certificateFile
       self.keyFile = keyFile
+      self.compactionInterval = compactionInterval
       self.messageBytesMax = messageBytesMax
     }
   }
 
-  typealias Transport = HTTP2ClientTransport.Posix
-  private typealias Keys = EtcdKV.Client<Transport>
+  /// How long a call may take, and how long a member is looked for that takes it.
+  private static let callTimeout: Duration = .seconds(30)
+  private static let searchTimeout: Duration = .seconds(10)
+  /// The pauses between rounds through the members.
+  private static let pauseMin: Duration = .milliseconds(50)
+  private static let pauseMax: Duration = .seconds(1)
 
-  private let client: GRPCClient<Transport>
-  private let connections: Task<Void, Never>
+  typealias Keys = EtcdKV.Client<EtcdMembers.Transport>
+
+  private let members: EtcdMembers
+  private let compaction: Task<Void, Never>
   private let logger: Logger
 
   public var deliversSynchronously: Bool { false }
 
-  /// Begins to connect; calls wait until a member answers.
+  /// Begins to connect; calls wait some seconds for a member that answers.
   public init(_ configuration: Configuration, logger: Logger) throws(StoreError) {
-    let client: GRPCClient<Transport> = try Self.client(configuration)
-    self.client = client
+    let members: EtcdMembers = try EtcdMembers(configuration, logger: logger)
+    self.members = members
     self.logger = logger
-    // The connections live as long as the store; `close` ends them.
-    connections = Task {
-      do { try await client.runConnections() } catch { logger.error("the connections to etcd ended: \(error)") }
-    }
+    let compactor: EtcdCompactor = EtcdCompactor(
+      members: members, interval: configuration.compactionInterval, logger: logger)
+    // It belongs to the store and ends with it.
+    compaction = Task { await compactor.run() }
   }
 
-  deinit { connections.cancel() }
+  deinit { close() }
 
   /// Ends the connections.
-  public func close() { connections.cancel() }
-
-  private static func client(_ configuration: Configuration) throws(StoreError) -> GRPCClient<Transport> {
-    let isSecure: Bool = configuration.endpoints.contains { $0.hasPrefix("https://") }
-    var pairs: [(host: String, port: Int)] = []
-    for endpoint: String in configuration.endpoints {
-      let plain: String = endpoint.replacing("https://", with: "").replacing("http://", with: "").replacing("/", with: "")
-      let parts: [Substring] = plain.split(separator: ":")
-      guard parts.count == 2, let port: Int = Int(parts[1]) else {
-        throw StoreError(.unavailable, "the etcd endpoint \(endpoint) is not of the form scheme://host:port")
-      }
-      pairs.append((parts[0] == "localhost" ? "127.0.0.1" : String(parts[0]), port))
-    }
-    guard let first: (host: String, port: Int) = pairs.first else {
-      throw StoreError(.unavailable, "no etcd endpoint is given")
-    }
-    var method: MethodConfig = MethodConfig(names: [MethodConfig.Name(service: "", method: "")])
-    method.maxRequestMessageBytes = configuration.messageBytesMax
-    method.maxResponseMessageBytes = configuration.messageBytesMax
-    method.waitForReady = true
-    var config: Transport.Config = .defaults
-    config.backoff = HTTP2ClientTransport.Config.Backoff(
-      initial: .milliseconds(50), max: .seconds(2), multiplier: 1.6, jitter: 0.2)
-    config.connection.maxIdleTime = nil
-    config.http2.authority = first.host
-    let isNumeric: Bool = pairs.allSatisfy { pair in pair.host.allSatisfy { $0.isNumber || $0 == "." } }
-    let target: any ResolvableTarget =
-      isNumeric ? .ipv4(pairs: pairs) : .dns(host: first.host, port: first.port)
-    do {
-      let transport: Transport = try Transport(
-        target: target, transportSecurity: isSecure ? security(configuration) : .plaintext, config: config,
-        serviceConfig: ServiceConfig(methodConfig: [method]))
-      return GRPCClient(transport: transport)
-    } catch {
-      throw StoreError(.unavailable, "etcd cannot be reached: \(error)")
-    }
-  }
-
-  private static func security(_ configuration: Configuration) -> Transport.TransportSecurity {
-    var tls: Transport.TransportSecurity.TLS = .defaults
-    if let path: String = configuration.caFile {
-      tls.trustRoots = .certificates([.file(path: path, format: .pem)])
-    }
-    if let path: String = configuration.certificateFile, let key: String = configuration.keyFile {
-      tls.certificateChain = [.file(path: path, format: .pem)]
-      tls.privateKey = .file(path: key, format: .pem)
-    }
-    return .tls(tls)
+  public func close() {
+    compaction.cancel()
+    members.close()
   }
 
   /// A call's answer, or its failure in our words.
+  ///
+  /// - Parameter isRepeatable: whether the call may be made again where it is not known if it was done.
   private func call<Answer: Sendable>(
-    _ what: String, _ body: (Keys) async throws -> Answer
+    _ what: String, isRepeatable: Bool, _ body: (Keys, CallOptions) async throws -> Answer
   ) async throws(StoreError) -> Answer {
-    do { return try await body(Keys(wrapping: client)) } catch {
-      let message: String = (error as? RPCError)?.message ?? "\(error)"
-      if message.contains("compacted") { throw StoreError(.compacted(oldest: 0), "\(what): \(message)") }
-      if message.contains("future revision") {
-        throw StoreError(.futureRevision(current: 0), "\(what): \(message)")
+    var options: CallOptions = .defaults
+    options.timeout = Self.callTimeout
+    let clock: ContinuousClock = ContinuousClock()
+    let deadline: ContinuousClock.Instant = clock.now + Self.searchTimeout
+    var pause: Duration = Self.pauseMin
+    var tries: Int = 0
+    while true {
+      let (client, place) = members.current
+      let failure: RPCError
+      do { return try await body(Keys(wrapping: client), options) } catch {
+        failure = error as? RPCError ?? RPCError(code: .unknown, message: "\(error)")
       }
-      if message.contains("too large") { throw StoreError(.tooLarge, message) }
-      if message.contains("space exceeded") { throw StoreError(.noSpace, "\(what): \(message)") }
-      throw StoreError(.unavailable, "\(what): \(message)")
+      guard failure.code == .unavailable || failure.code == .deadlineExceeded else {
+        throw Self.translated(failure, what)
+      }
+      members.leave(place)
+      // What was on its way may have been done: only the caller can find out.
+      guard isRepeatable || failure.wasNotSent, clock.now < deadline, !Task.isCancelled else {
+        throw StoreError(.unavailable, "\(what): \(failure.message)")
+      }
+      tries += 1
+      guard tries % members.count == 0 else { continue }
+      do { try await Task.sleep(for: pause) } catch { throw StoreError(.unavailable, "\(what): cancelled") }
+      pause = min(pause * 2, Self.pauseMax)
     }
+  }
+
+  private static func translated(_ error: RPCError, _ what: String) -> StoreError {
+    let message: String = error.message
+    if message.contains("compacted") { return StoreError(.compacted(oldest: 0), "\(what): \(message)") }
+    if message.contains("future revision") { return StoreError(.futureRevision(current: 0), "\(what): \(message)") }
+    if message.contains("too large") { return StoreError(.tooLarge, message) }
+    if message.contains("space exceeded") { return StoreError(.noSpace, "\(what): \(message)") }
+    return StoreError(.unavailable, "\(what): \(message)")
   }
 
   // MARK: Writing
@@ -185,7 +174,7 @@ public final class EtcdStore: Store {
     failure.request = .requestRange(range)
     request.failure = [failure]
     let whole: EtcdTxnRequest = request
-    return try await call("write of \(key)") { try await $0.txn(whole) }
+    return try await call("write of \(key)", isRepeatable: false) { try await $0.txn(whole, options: $1) }
   }
 
   // MARK: Reading
@@ -197,7 +186,9 @@ public final class EtcdStore: Store {
     request.key = Data(key.utf8)
     request.revision = revision
     let whole: EtcdRangeRequest = request
-    let answer: EtcdRangeResponse = try await call("read of \(key)") { try await $0.range(whole) }
+    let answer: EtcdRangeResponse = try await call("read of \(key)", isRepeatable: true) {
+      try await $0.range(whole, options: $1)
+    }
     return (answer.kvs.first.map(Self.stored), answer.header.revision)
   }
 
@@ -208,7 +199,9 @@ public final class EtcdStore: Store {
     wanted.limit = Int64(request.limit)
     wanted.revision = request.revision
     let whole: EtcdRangeRequest = wanted
-    let answer: EtcdRangeResponse = try await call("read of \(request.prefix)") { try await $0.range(whole) }
+    let answer: EtcdRangeResponse = try await call("read of \(request.prefix)", isRepeatable: true) {
+      try await $0.range(whole, options: $1)
+    }
     return RangeResult(
       values: answer.kvs.map(Self.stored), revision: answer.header.revision,
       remaining: max(0, Int(answer.count) - answer.kvs.count))
@@ -230,7 +223,9 @@ public final class EtcdStore: Store {
     request.key = Data("/registry/health".utf8)
     request.countOnly = true
     let whole: EtcdRangeRequest = request
-    let answer: EtcdRangeResponse = try await call("read of the revision") { try await $0.range(whole) }
+    let answer: EtcdRangeResponse = try await call("read of the revision", isRepeatable: true) {
+      try await $0.range(whole, options: $1)
+    }
     return answer.header.revision
   }
 
@@ -239,7 +234,21 @@ public final class EtcdStore: Store {
   public func watch(
     prefix: String, after revision: Revision, _ sink: @escaping @Sendable (StoreNotice) -> Void
   ) async throws(StoreError) -> any StoreWatch {
-    EtcdWatchStream(client: client, prefix: prefix, after: revision, logger: logger, sink)
+    // etcd tells of a compacted revision later, in the stream; here it is asked at once.
+    if revision > 0 {
+      var request: EtcdRangeRequest = EtcdRangeRequest()
+      request.key = Data(prefix.utf8)
+      request.countOnly = true
+      request.revision = revision
+      let whole: EtcdRangeRequest = request
+      do throws(StoreError) {
+        _ = try await call("watch of \(prefix)", isRepeatable: true) { try await $0.range(whole, options: $1) }
+      } catch {
+        // A revision that has not come yet can be waited for.
+        guard case .futureRevision = error.code else { throw error }
+      }
+    }
+    return EtcdWatchStream(members: members, prefix: prefix, after: revision, logger: logger, sink)
   }
 
   public func compact(before revision: Revision) async throws(StoreError) {
@@ -247,11 +256,16 @@ public final class EtcdStore: Store {
     request.revision = revision
     let whole: EtcdCompactionRequest = request
     do throws(StoreError) {
-      _ = try await call("compaction") { try await $0.compact(whole) }
+      _ = try await call("compaction", isRepeatable: true) { try await $0.compact(whole, options: $1) }
     } catch {
       // Another API server was first.
       if case .compacted = error.code { return }
       throw error
     }
   }
+}
+
+extension RPCError {
+  /// Whether the call surely never reached a server: there was no connection that it could have gone through.
+  var wasNotSent: Bool { code == .unavailable && message.hasPrefix("Channel is") }
 }

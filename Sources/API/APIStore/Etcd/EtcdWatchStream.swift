@@ -9,19 +9,22 @@ import Synchronization
 
 /// A watch in etcd: one stream, made anew from where it stood when it breaks.
 final class EtcdWatchStream: StoreWatch {
-  private let client: GRPCClient<EtcdStore.Transport>
+  /// The pauses between streams.
+  private static let pauseMin: Duration = .milliseconds(50)
+  private static let pauseMax: Duration = .seconds(2)
+
+  private let members: EtcdMembers
   private let prefix: String
   private let sink: @Sendable (StoreNotice) -> Void
   private let logger: Logger
   private let position: Mutex<Revision>
-  private let requests: Mutex<AsyncStream<EtcdWatchRequest>.Continuation?> = Mutex(nil)
   private let task: Mutex<Task<Void, Never>?> = Mutex(nil)
 
   init(
-    client: GRPCClient<EtcdStore.Transport>, prefix: String, after revision: Revision, logger: Logger,
+    members: EtcdMembers, prefix: String, after revision: Revision, logger: Logger,
     _ sink: @escaping @Sendable (StoreNotice) -> Void
   ) {
-    self.client = client
+    self.members = members
     self.prefix = prefix
     self.sink = sink
     self.logger = logger
@@ -31,66 +34,68 @@ final class EtcdWatchStream: StoreWatch {
     self.task.withLock { $0 = task }
   }
 
-  func requestProgress() {
-    var request: EtcdWatchRequest = EtcdWatchRequest()
-    request.progressRequest = EtcdWatchProgressRequest()
-    requests.withLock { _ = $0?.yield(request) }
-  }
-
-  func cancel() {
-    task.withLock { $0?.cancel() }
-    requests.withLock { $0?.finish() }
-  }
+  func cancel() { task.withLock { $0?.cancel() } }
 
   private func follow() async {
-    var delay: Duration = .milliseconds(50)
+    var delay: Duration = Self.pauseMin
     while !Task.isCancelled {
+      let (client, place) = members.current
+      let before: Revision = position.withLock { $0 }
       do {
-        if try await stream() { return }
-        delay = .milliseconds(50)
+        if try await stream(client) { return }
       } catch {
         if Task.isCancelled { return }
         logger.debug("the watch of \(prefix) in etcd broke: \(error)")
       }
+      members.leave(place)
+      if position.withLock({ $0 }) > before { delay = Self.pauseMin }
       // The only error is that of a cancelled task.
       do { try await Task.sleep(for: delay) } catch { return }
-      delay = min(delay * 2, .seconds(2))
+      delay = min(delay * 2, Self.pauseMax)
     }
   }
 
   /// One stream; says whether the watch is over for good.
-  private func stream() async throws -> Bool {
-    let (outgoing, continuation) = AsyncStream<EtcdWatchRequest>.makeStream()
+  private func stream(_ client: GRPCClient<EtcdMembers.Transport>) async throws -> Bool {
     var create: EtcdWatchCreateRequest = EtcdWatchCreateRequest()
     create.key = Data(prefix.utf8)
     create.rangeEnd = EtcdStore.end(of: prefix)
     create.startRevision = position.withLock { $0 } + 1
+    // Every ten minutes or so etcd says how far it is. It is not asked for more: etcd before 3.4.25 and 3.5.8
+    // answers such questions with revisions whose events are still to come.
     create.progressNotify = true
-    var first: EtcdWatchRequest = EtcdWatchRequest()
-    first.createRequest = create
-    continuation.yield(first)
-    requests.withLock { $0 = continuation }
-    defer { continuation.finish() }
-    let watch: EtcdWatch.Client<EtcdStore.Transport> = EtcdWatch.Client(wrapping: client)
+    var request: EtcdWatchRequest = EtcdWatchRequest()
+    request.createRequest = create
+    let first: EtcdWatchRequest = request
+    let (finished, finish): (AsyncStream<Void>, AsyncStream<Void>.Continuation) = AsyncStream.makeStream()
+    defer { finish.finish() }
+    let watch: EtcdWatch.Client<EtcdMembers.Transport> = EtcdWatch.Client(wrapping: client)
     return try await watch.watch(
+      // A member that has lost its leader ends the stream instead of keeping silent.
+      metadata: ["hasleader": "true"],
       requestProducer: { writer in
-        for await request: EtcdWatchRequest in outgoing { try await writer.write(request) }
+        try await writer.write(first)
+        for await _ in finished {}
       },
       onResponse: { response in
+        defer { finish.finish() }
         for try await message: EtcdWatchResponse in response.messages {
-          if self.receive(message) { return true }
+          if try self.receive(message) { return true }
         }
         return false
       })
   }
 
   /// Hands an answer on; says whether the watch is over for good.
-  private func receive(_ message: EtcdWatchResponse) -> Bool {
+  private func receive(_ message: EtcdWatchResponse) throws -> Bool {
     if message.compactRevision > 0 {
       sink(.failed(StoreError(.compacted(oldest: message.compactRevision), "the revision has been compacted")))
       return true
     }
-    if message.canceled || message.created { return false }
+    if message.canceled {
+      throw StoreError(.unavailable, message.cancelReason.isEmpty ? "etcd ended the watch" : message.cancelReason)
+    }
+    if message.created { return false }
     if message.events.isEmpty {
       position.withLock { $0 = max($0, message.header.revision) }
       sink(.progress(message.header.revision))

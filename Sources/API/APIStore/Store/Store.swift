@@ -152,8 +152,6 @@ public protocol Store: Sendable {
 
 /// A watch that is under way.
 public protocol StoreWatch: Sendable {
-  /// Asks for a `progress` notice soon.
-  func requestProgress()
   /// Ends the watch; the sink may still be running for a moment.
   func cancel()
 }

@@ -13,7 +13,6 @@ final class WatchHub: Sendable {
   private struct Entries {
     var entries: [Entry] = []
     var next: UInt64 = 0
-    var revision: Revision = 0
   }
 
   private let entries: Mutex<Entries> = Mutex(Entries())
@@ -30,11 +29,7 @@ final class WatchHub: Sendable {
 
   /// Delivers writes that are durable now.
   func deliver(_ events: [StoreEvent]) {
-    guard let last: Revision = events.last?.revision else { return }
-    let watches: [Entry] = entries.withLock { entries in
-      entries.revision = last
-      return entries.entries
-    }
+    let watches: [Entry] = entries.withLock { $0.entries }
     for watch: Entry in watches {
       let mine: [StoreEvent] = events.filter { $0.key.utf8.starts(with: watch.prefix.utf8) }
       if !mine.isEmpty { watch.sink(.events(mine)) }
@@ -53,13 +48,6 @@ final class WatchHub: Sendable {
   fileprivate func remove(_ identifier: UInt64) {
     entries.withLock { $0.entries.removeAll { $0.identifier == identifier } }
   }
-
-  fileprivate func progress(_ identifier: UInt64) {
-    let found: (Entry, Revision)? = entries.withLock { entries in
-      entries.entries.first { $0.identifier == identifier }.map { ($0, entries.revision) }
-    }
-    if let (watch, revision) = found { watch.sink(.progress(revision)) }
-  }
 }
 
 /// One watch of a hub.
@@ -67,6 +55,5 @@ private struct HubWatch: StoreWatch {
   let hub: WatchHub
   let identifier: UInt64
 
-  func requestProgress() { hub.progress(identifier) }
   func cancel() { hub.remove(identifier) }
 }
