@@ -15,5 +15,5 @@ for package in "$@"; do
   "$tools/bin/python3" -c 'import sys; from importlib.metadata import version; version(sys.argv[1])' "$package" \
     2> /dev/null || missing+=("$package")
 done
-[ ${#missing[@]} = 0 ] || "$tools/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}" >&2
+[ ${#missing[@]} = 0 ] || "$tools/bin/python3" -m pip install --quiet --disable-pip-version-check "${missing[@]}" >&2
 echo "$tools/bin/python3"

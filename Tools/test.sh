@@ -4,11 +4,11 @@
 #
 # usage: Tools/test.sh [STEP...]
 #
-# Steps: check build unit golden system up
+# Steps: check build unit golden system exchange up
 set -euo pipefail
 [ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 0; }
 cd "$(dirname "$(readlink -f "$0")")/.."
-[ $# -gt 0 ] || set -- check build unit golden system up
+[ $# -gt 0 ] || set -- check build unit golden system exchange up
 
 passed=0 failed=0
 step() { # NAME COMMAND...
@@ -35,6 +35,7 @@ for name in "$@"; do
     unit) step unit unit_tests ;;
     golden) step golden Tools/golden.sh ;;
     system) step system Tests/Integration/run.sh ;;
+    exchange) step exchange Tests/Exchange/run.sh ;;
     up) step up env SKIP_BUILD=1 Tests/Integration/make_up.sh ;;
     *) echo "test.sh: unknown step \"$name\"" >&2; exit 2 ;;
   esac

@@ -318,6 +318,9 @@ def build(names, cache, tag):
         full = f"{name}:{tag}"
         if name == "busybox":
             images.append(Image(full, [common], Cmd=["sh"]))
+        elif name == "pause":
+            # For runtimes of others, which keep a pod's namespaces with a container.
+            images.append(Image(full, [common], Entrypoint=["sleep", "1000000000"]))
         elif name == "redis":
             images.append(Image(full, [common, redis(packages)], WorkingDir="/data", ExposedPorts={"6379/tcp": {}},
                                 Cmd=["redis-leader"]))
@@ -332,7 +335,7 @@ def build(names, cache, tag):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    everything = ["busybox", "redis", "nginx", "guestbook"]
+    everything = ["busybox", "pause", "redis", "nginx", "guestbook"]
     parser.add_argument("images", nargs="*", metavar="IMAGE", help="which images: " + ", ".join(everything) + " (all)")
     parser.add_argument("--push", metavar="HOST:PORT", help="push to this registry, on plain HTTP")
     parser.add_argument("--layout", metavar="DIRECTORY", help="write an OCI image layout")

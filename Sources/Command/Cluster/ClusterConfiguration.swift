@@ -1,5 +1,33 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+/// Where etcd is, as the API server's flags say it.
+public struct EtcdFlags: Sendable {
+  /// The members' client URLs, separated by commas.
+  public var servers: String
+  /// Files for TLS: authorities, certificate and key, as far as etcd asks for them.
+  public var caFile: String?
+  /// Our certificate.
+  public var certFile: String?
+  /// Its key.
+  public var keyFile: String?
+
+  /// An etcd.
+  public init(servers: String, caFile: String? = nil, certFile: String? = nil, keyFile: String? = nil) {
+    self.servers = servers
+    self.caFile = caFile
+    self.certFile = certFile
+    self.keyFile = keyFile
+  }
+
+  /// The API server's flags.
+  var arguments: [String] {
+    ["--etcd-servers=" + servers]
+      + [("cafile", caFile), ("certfile", certFile), ("keyfile", keyFile)].compactMap { name, path in
+        path.map { "--etcd-\(name)=\($0)" }
+      }
+  }
+}
+
 /// What a one-node cluster is made of: its name, addresses, ports and folders.
 ///
 /// Every folder stands below `root`, so that several nodes, each in a network namespace of its own, can run
@@ -29,6 +57,12 @@ public struct ClusterConfiguration: Sendable {
   public var executable: String
   /// The certs.d folder with a hosts.toml for each registry mirror.
   public var registryConfigDirectory: String?
+  /// The etcd in which the API server keeps objects; nil for a file of its own.
+  public var etcd: EtcdFlags?
+  /// The socket of a container runtime that somebody else runs; nil for our own.
+  public var foreignRuntime: String?
+  /// The folder of CNI plugins; ours are linked into it where it has none of these names. Nil for /opt/cni/bin.
+  public var chosenCNIBinDirectory: String?
   /// Verbosity of the daemons' logs.
   public var verbosity: Int = 0
 
@@ -51,7 +85,7 @@ public struct ClusterConfiguration: Sendable {
   /// CNI configurations.
   public var cniConfigDirectory: String { root + "/etc/cni/net.d" }
   /// CNI plugins.
-  public var cniBinDirectory: String { root + "/opt/cni/bin" }
+  public var cniBinDirectory: String { chosenCNIBinDirectory ?? root + "/opt/cni/bin" }
   /// What the kubelet keeps.
   public var kubeletDirectory: String { root + "/var/lib/kubelet" }
   /// What the store, the runtime and the storage driver keep.
@@ -63,7 +97,7 @@ public struct ClusterConfiguration: Sendable {
   /// Logs of pods.
   public var podLogDirectory: String { root + "/var/log/pods" }
   /// The runtime's socket.
-  public var runtimeSocket: String { runDirectory + "/runtime.sock" }
+  public var runtimeSocket: String { foreignRuntime ?? runDirectory + "/runtime.sock" }
   /// The storage driver's name.
   public static let storageDriver: String = "hostpath.csi.apus.dev"
   /// The storage driver's socket.

@@ -34,7 +34,7 @@ public struct ClusterDown {
       try await waitUntilOnlyRuntime()
       say("stopped the daemons")
     }
-    if running["runtime"] != nil {
+    if running["runtime"] != nil || cluster.foreignRuntime.map(Files.exists) == true {
       let count: Int = try await removePods()
       say("removed \(count) pods")
     }

@@ -78,9 +78,12 @@ struct ClusterFiles {
   }
 
   private var networkList: String {
-    """
+    // Runtimes take the highest version that they know; those before 1.1.0 know `cniVersion` alone. What plugins of
+    // others know is not known.
+    let versions: String = cluster.chosenCNIBinDirectory == nil ? #""cniVersions": ["1.0.0", "1.1.0"],"# : ""
+    return """
     {
-      "cniVersion": "1.1.0",
+      "cniVersion": "1.0.0", \(versions)
       "name": "\(Self.networkName)",
       "plugins": [
         {

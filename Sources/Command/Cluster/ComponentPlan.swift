@@ -20,12 +20,13 @@ struct ComponentPlan: Sendable {
   /// What a node runs: the control plane, the runtime, and the node's own daemons.
   init(_ cluster: ClusterConfiguration) {
     components = [
-      ("runtime", Self.runtime(cluster)), ("apiserver", Self.apiServer(cluster)),
+      ("runtime", cluster.foreignRuntime == nil ? Self.runtime(cluster) : nil), ("apiserver", Self.apiServer(cluster)),
       ("controller-manager", Self.controllerManager(cluster)), ("scheduler", Self.scheduler(cluster)),
       ("csi-hostpath", Self.storage(cluster)), ("kubelet", Self.kubelet(cluster)), ("proxy", Self.proxy(cluster)),
       ("dns", Self.dns(cluster)),
-    ].map { name, flags in
-      Component(name: name, arguments: [cluster.executable, name] + flags + ["--v=\(cluster.verbosity)"])
+    ].compactMap { (name: String, flags: [String]?) in
+      guard let flags else { return nil }
+      return Component(name: name, arguments: [cluster.executable, name] + flags + ["--v=\(cluster.verbosity)"])
     }
   }
 
@@ -44,8 +45,9 @@ struct ComponentPlan: Sendable {
 
   private static func apiServer(_ cluster: ClusterConfiguration) -> [String] {
     let pki: String = cluster.pkiDirectory
-    return [
-      "--data-dir=\(cluster.dataDirectory)/apiserver", "--advertise-address=" + cluster.nodeIP,
+    let store: [String] = cluster.etcd?.arguments ?? ["--data-dir=\(cluster.dataDirectory)/apiserver"]
+    return store + [
+      "--advertise-address=" + cluster.nodeIP,
       "--secure-port=\(cluster.securePort)", "--tls-cert-file=\(pki)/apiserver.crt",
       "--tls-private-key-file=\(pki)/apiserver.key", "--client-ca-file=\(pki)/ca.crt",
       "--kubelet-client-certificate=\(pki)/apiserver-kubelet-client.crt",

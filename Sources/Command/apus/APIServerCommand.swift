@@ -1,6 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import APIServer
+import Cluster
 import DaemonFlags
 import Foundation
 import HTTPServing
@@ -110,7 +111,8 @@ enum APIServerCommand: DaemonCommand {
     configuration.bindAddress = values.string("bind-address") ?? "0.0.0.0"
     configuration.securePort = values.int("secure-port") ?? 6443
     configuration.advertiseAddress = values.string("advertise-address")
-      ?? (configuration.bindAddress == "0.0.0.0" ? "127.0.0.1" : configuration.bindAddress)
+      ?? (["0.0.0.0", "::"].contains(configuration.bindAddress)
+        ? NodeIdentity.address() ?? "127.0.0.1" : configuration.bindAddress)
     configuration.serviceRanges = (values.string("service-cluster-ip-range") ?? "").split(separator: ",").map(String.init)
     configuration.nodePorts = try nodePorts(values.string("service-node-port-range") ?? "")
     configuration.requestsInFlight = values.int("max-requests-inflight") ?? 400

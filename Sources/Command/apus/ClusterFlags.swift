@@ -2,6 +2,7 @@
 
 import Cluster
 import DaemonFlags
+import GRPCSockets
 import Glibc
 import Kernel
 
@@ -17,6 +18,12 @@ enum ClusterFlags {
     flags.string("pod-cidr", default: "10.244.0.0/16", "where pods get their addresses from")
     flags.string("cluster-domain", default: "cluster.local", "the domain of cluster names")
     flags.string("libexec-dir", "the folder of apus-shim, apus-init and apus-cni (default found beside apus)")
+    flags.string("etcd-servers", "URLs of etcd members; without them the API server keeps objects in a file")
+    flags.string("etcd-cafile", "authorities of etcd's certificates")
+    flags.string("etcd-certfile", "certificate shown to etcd")
+    flags.string("etcd-keyfile", "key of --etcd-certfile")
+    flags.string("container-runtime-endpoint", "the socket of a container runtime that runs already (default our own is started)")
+    flags.string("cni-bin-dir", "the folder of CNI plugins (default ROOT/opt/cni/bin); ours are added where it lacks them")
     flags.string("registry-config-dir", "the folder with a hosts.toml for each registry mirror")
     return flags
   }
@@ -37,6 +44,13 @@ enum ClusterFlags {
     cluster.nodePodCIDR = NodeIdentity.firstSubnet(of: cluster.podCIDR)
     cluster.clusterDomain = try values.required("cluster-domain")
     cluster.registryConfigDirectory = values.string("registry-config-dir")
+    cluster.etcd = values.string("etcd-servers").map { servers in
+      EtcdFlags(
+        servers: servers, caFile: values.string("etcd-cafile"), certFile: values.string("etcd-certfile"),
+        keyFile: values.string("etcd-keyfile"))
+    }
+    cluster.foreignRuntime = values.string("container-runtime-endpoint").map(strippingUnixScheme)
+    cluster.chosenCNIBinDirectory = values.string("cni-bin-dir")
     cluster.verbosity = values.int("v") ?? 0
     return cluster
   }

@@ -136,6 +136,10 @@ struct Bootstrap: Sendable {
           "ports": [["name": "https", "protocol": "TCP", "port": 443, "targetPort": .int(port)]],
         ],
       ])
+    // Endpoints cannot be loopback addresses: such a server is there for this machine alone.
+    if address.hasPrefix("127.") || address == "::1" {
+      return core.logger.warning("--advertise-address is \(address): the Service kubernetes gets no endpoint")
+    }
     let endpoints: JSONValue = [
       "kind": "Endpoints", "apiVersion": "v1",
       "metadata": [
