@@ -31,7 +31,9 @@ extension DaemonCommand {
     var quiet: Logger = logger
     quiet.logLevel = max(logger.logLevel, .notice)
     var configuration: ServiceGroupConfiguration = ServiceGroupConfiguration(
-      services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+      services: ([MemoryKeeper()] + services).map {
+        .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+      },
       gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
     // A daemon that cannot end in this time is ended by whoever started it.
     configuration.maximumGracefulShutdownDuration = .seconds(10)

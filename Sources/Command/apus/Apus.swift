@@ -27,6 +27,7 @@ enum Apus {
   static func main() async {
     // A peer that closes its end is an error of the write, not the end of the program.
     signal(SIGPIPE, SIG_IGN)
+    MemoryKeeper.configureAllocator()
     let arguments: [String] = Array(CommandLine.arguments.dropFirst())
     guard let name: String = arguments.first, !["help", "--help", "-h"].contains(name) else {
       print(usage)
