@@ -111,7 +111,8 @@ struct PodVolumes: Sendable {
   }
 
   private func mountMemory(_ path: String, sizeBytes: Int64?) throws {
-    if try Mounts.all().contains(where: { $0.target == path }) { return }
+    // Asked again and again for every volume: comparing file systems costs less than reading the mount table.
+    if try Files.status(path).device != Files.status("\(path)/..").device { return }
     try Mounts.mount("tmpfs", on: path, type: "tmpfs", options: sizeBytes.map { "size=\($0),mode=0777" } ?? "mode=0777")
   }
 
