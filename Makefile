@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build up down test check format protos golden golden-record install clean
+.PHONY: help needs build up down test check bench format protos golden golden-record install clean
 
 help: ## print this text
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -29,6 +29,9 @@ test: ## everything that CI runs
 
 check: ## the rules of the house that a program can check, without a build
 	@Tools/check.sh
+
+bench: ## measure, and show the figures beside those of the reference parts (BENCH="pods api" for some)
+	@Tools/bench.sh $(BENCH)
 
 format: ## rewrite the sources in the house's format
 	swift format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests

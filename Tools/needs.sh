@@ -12,7 +12,7 @@ set -euo pipefail
 build=(gcc libarchive-dev libseccomp-dev libsqlite3-dev pkg-config zlib1g-dev)
 up=(busybox-static ca-certificates curl docker-registry python3 python3-venv redis-server)
 test=(buildah containerd containernetworking-plugins crun etcd-server iproute2 jq nftables nginx-light openssl
-  libgrpc-dev libprotobuf-c-dev procps protobuf-c-compiler protobuf-compiler runc shellcheck skopeo umoci util-linux)
+  libgrpc-dev libprotobuf-c-dev procps protobuf-c-compiler protobuf-compiler runc shellcheck skopeo umoci util-linux wrk)
 case "${1:-test}" in
   build) wanted=("${build[@]}") ;;
   up) wanted=("${build[@]}" "${up[@]}") ;;

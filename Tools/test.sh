@@ -4,11 +4,11 @@
 #
 # usage: Tools/test.sh [STEP...]
 #
-# Steps: check build unit golden system exchange up
+# Steps: check build unit golden system exchange up bench
 set -euo pipefail
 [ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 0; }
 cd "$(dirname "$(readlink -f "$0")")/.."
-[ $# -gt 0 ] || set -- check build unit golden system exchange up
+[ $# -gt 0 ] || set -- check build unit golden system exchange up bench
 
 passed=0 failed=0
 step() { # NAME COMMAND...
@@ -37,6 +37,7 @@ for name in "$@"; do
     system) step system Tests/Integration/run.sh ;;
     exchange) step exchange Tests/Exchange/run.sh ;;
     up) step up env SKIP_BUILD=1 Tests/Integration/make_up.sh ;;
+    bench) step bench Tools/bench.sh --smoke ;;
     *) echo "test.sh: unknown step \"$name\"" >&2; exit 2 ;;
   esac
   # Without a build nothing else can say anything.
