@@ -117,6 +117,7 @@ public struct PortmapPlugin: Plugin {
     }
   }
 
+  /// DEL: takes the mappings of this attachment back; none there is fine.
   public func delete() throws(CNIError) { try removeOwn() }
 
   public func check() throws(CNIError) {
