@@ -9,7 +9,7 @@ failed=0
 complain() { echo "check.sh: $1" >&2; failed=1; }
 
 if command -v shellcheck > /dev/null; then
-  shellcheck --severity=warning Tools/*.sh Tools/*/*.sh Tests/*/*.sh .ci/run || failed=1
+  git ls-files -z "*.sh" .ci/run | xargs -0 shellcheck --severity=warning || failed=1
 fi
 if git grep --line-number --word-regexp --extended-regexp 'TODO|FIXME|XXX' -- Sources Tests Tools deploy ':!*/Generated/*' ':!Tools/check.sh'; then
   complain "unfinished marks"
