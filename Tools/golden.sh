@@ -30,7 +30,7 @@ work=$(mktemp -d /tmp/apus-golden.XXXXXX)
 token=golden-$RANDOM$RANDOM
 server=https://127.0.0.1:6443
 trap 'kill $! 2> /dev/null || true; rm -rf "$work"' EXIT
-echo "$token,admin,admin,\"system:masters\"" > "$work/tokens.csv"
+echo "$token,admin,admin-uid,\"system:masters\"" > "$work/tokens.csv"
 openssl genrsa -out "$work/sa.key" 2048 2> /dev/null
 "$apus" apiserver --data-dir="$work/data" --cert-dir="$work" --secure-port=6443 --bind-address=127.0.0.1 \
   --token-auth-file="$work/tokens.csv" --authorization-mode=Node,RBAC \

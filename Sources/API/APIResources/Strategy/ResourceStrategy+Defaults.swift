@@ -31,10 +31,10 @@ extension ResourceStrategy {
   }
 
   public func validateUpdate(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    // Upstream checks the metadata once for every kind and once again in the kind's own rules.
+    // Upstream checks the metadata once for every kind and, with most kinds, once again in the kind's own rules.
     let metadata: [FieldError] = MetadataValidation.updateErrors(
       object["metadata"], old: old["metadata"], isNamespaced: context.resource.isNamespaced)
-    return metadata + metadata + validateChange(object, old: old, context)
+    return metadata + (traits.checksMetadataTwice ? metadata : []) + validateChange(object, old: old, context)
   }
 
   /// Takes the status away and sets the generation, as the traits say.

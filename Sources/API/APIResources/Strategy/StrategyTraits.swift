@@ -55,12 +55,15 @@ public struct StrategyTraits: Sendable {
   public var selectableFields: [SelectableField]
   /// Where a scale subresource finds its numbers; nil where there is none.
   public var scale: ScalePaths?
+  /// Whether the kind's own rules for updates check the metadata again, so that each fault is told twice.
+  public var checksMetadataTwice: Bool
 
   /// Traits; what most kinds have by default.
   public init(
     name: NameRule = .subdomain, generation: Generation = .none, hasStatus: Bool = false,
     statusMetadata: StatusMetadata = .taken, allowsCreateOnUpdate: Bool = false,
-    allowsUnconditionalUpdate: Bool = true, selectableFields: [SelectableField] = [], scale: ScalePaths? = nil
+    allowsUnconditionalUpdate: Bool = true, selectableFields: [SelectableField] = [], scale: ScalePaths? = nil,
+    checksMetadataTwice: Bool = true
   ) {
     self.name = name
     self.generation = generation
@@ -70,5 +73,6 @@ public struct StrategyTraits: Sendable {
     self.allowsUnconditionalUpdate = allowsUnconditionalUpdate
     self.selectableFields = selectableFields
     self.scale = scale
+    self.checksMetadataTwice = checksMetadataTwice
   }
 }

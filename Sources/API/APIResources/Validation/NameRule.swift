@@ -18,6 +18,8 @@ public enum NameRule: Sendable {
   case subdomainGeneric
   /// Whatever; the kind has its own rule.
   case any
+  /// Whatever, and the generic metadata rules alone.
+  case anyGeneric
 
   /// What is wrong with a name; with a prefix of names when `isPrefix`.
   func messages(_ name: String, isPrefix: Bool) -> [String] {
@@ -29,12 +31,17 @@ public enum NameRule: Sendable {
     case .label: return Names.label(name)
     case .label1035: return Names.label1035(name)
     case .pathSegment: return Names.pathSegment(name, isPrefix: isPrefix)
-    case .address, .any: return []
+    case .address, .any, .anyGeneric: return []
     }
   }
 
   /// Whether finalizers must be standard ones or have a domain.
-  var checksFinalizers: Bool { if case .subdomainGeneric = self { false } else { true } }
+  var checksFinalizers: Bool {
+    switch self {
+    case .subdomainGeneric, .anyGeneric: false
+    default: true
+    }
+  }
 }
 
 /// What is wrong with names of all sorts, in upstream's words; empty where nothing is.

@@ -10,7 +10,7 @@ struct AdmissionPolicyStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
       name: .subdomainGeneric, generation: .of(["spec"]), hasStatus: !isMutating, statusMetadata: .kept,
-      allowsUnconditionalUpdate: false)
+      allowsUnconditionalUpdate: false, checksMetadataTwice: false)
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -40,7 +40,8 @@ struct AdmissionPolicyBindingStrategy: ResourceStrategy {
   var isMutating: Bool
 
   var traits: StrategyTraits {
-    StrategyTraits(name: .subdomainGeneric, generation: .of(["spec"]), allowsUnconditionalUpdate: false)
+    StrategyTraits(
+      name: .subdomainGeneric, generation: .of(["spec"]), allowsUnconditionalUpdate: false, checksMetadataTwice: false)
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

@@ -8,7 +8,9 @@ struct WebhookConfigurationStrategy: ResourceStrategy {
   var isMutating: Bool
 
   var traits: StrategyTraits {
-    StrategyTraits(name: .subdomainGeneric, generation: .of(["webhooks"]), allowsUnconditionalUpdate: false)
+    StrategyTraits(
+      name: .subdomainGeneric, generation: .of(["webhooks"]), allowsUnconditionalUpdate: false,
+      checksMetadataTwice: false)
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

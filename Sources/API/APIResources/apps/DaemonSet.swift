@@ -10,6 +10,8 @@ struct DaemonSetStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
+    // Before anything counts it the template's generation is there, and so has an owner.
+    object["metadata"]["annotations"].setDefaultText(Self.templateGeneration, "0")
     object.fill("spec") { spec in
       spec["updateStrategy"].setDefaultText("type", "RollingUpdate")
       if spec["updateStrategy"]["type"].plain == "RollingUpdate" {

@@ -6,7 +6,7 @@ import JSON
 /// StatefulSets.
 struct StatefulSetStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(generation: .of(["spec"]), hasStatus: true, scale: ScalePaths())
+    StrategyTraits(name: .label, generation: .of(["spec"]), hasStatus: true, scale: ScalePaths())
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

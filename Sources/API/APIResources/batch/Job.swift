@@ -46,9 +46,8 @@ struct JobStrategy: ResourceStrategy {
     let metadata: JSONValue = object["metadata"]
     // Where the job's labels were taken from the template, both are one map upstream.
     let isShared: Bool =
-      metadata["labels"].isVoid
-      || metadata["labels"] == object["spec"]["template"]["metadata"]["labels"]
-    for (key, value) in [("controller-uid", metadata["uid"]), ("job-name", metadata["name"])] {
+      !metadata["labels"].isVoid && metadata["labels"] == object["spec"]["template"]["metadata"]["labels"]
+    for (key, value) in [("controller-uid", metadata["uid"]), ("job-name", .string(metadata["name"].plain))] {
       for label: String in [key, Self.labelPrefix + key] {
         if object["spec"]["template"]["metadata"]["labels"][label].isNull {
           object["spec"]["template"]["metadata"]["labels"][label] = value

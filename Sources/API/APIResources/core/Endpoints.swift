@@ -5,9 +5,9 @@ import JSON
 
 /// Endpoints.
 struct EndpointsStrategy: ResourceStrategy {
-  /// What every request is told.
-  static let deprecation: String = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
   private static let shownMax: Int = 3
+
+  var traits: StrategyTraits { StrategyTraits(allowsCreateOnUpdate: true) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.editItems("subsets") { subset in
@@ -17,10 +17,6 @@ struct EndpointsStrategy: ResourceStrategy {
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     EndpointsValidation.errors(object)
-  }
-
-  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    [Self.deprecation]
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

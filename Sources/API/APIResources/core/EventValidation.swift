@@ -7,9 +7,10 @@ import JSON
 enum EventValidation {
   static func errors(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let isNew: Bool = context.resource.identifier.group == "events.k8s.io" || object["eventTime"].isThere
-    if !isNew { return legacyErrors(object) }
-    var errors: [FieldError] = MetadataValidation.errors(object["metadata"], .subdomainGeneric, isNamespaced: true)
-    errors = legacyErrors(object) + errors
+    let metadata: [FieldError] = MetadataValidation.errors(object["metadata"], .anyGeneric, isNamespaced: true)
+    if !isNew { return metadata + legacyErrors(object) }
+    var errors: [FieldError] = legacyErrors(object)
+    errors += MetadataValidation.errors(object["metadata"], .subdomainGeneric, isNamespaced: true)
     if object["eventTime"].isNull { errors.append(.required(FieldPath("eventTime"))) }
     let isOwnForm: Bool = context.resource.identifier.group == "events.k8s.io"
     if isOwnForm, object["type"].plain != "Normal", object["type"].plain != "Warning" {
@@ -55,8 +56,9 @@ enum EventValidation {
   static func updateErrors(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let metadata: [FieldError] = MetadataValidation.updateErrors(
       object["metadata"], old: old["metadata"], isNamespaced: true)
-    var errors: [FieldError] = metadata + metadata + legacyErrors(object)
-    guard context.resource.identifier.group == "events.k8s.io" else { return errors }
+    let isOwnForm: Bool = context.resource.identifier.group == "events.k8s.io"
+    var errors: [FieldError] = metadata + (isOwnForm ? metadata : []) + legacyErrors(object)
+    guard isOwnForm else { return errors }
     for key: String in ["involvedObject", "reason", "message", "type", "eventTime", "reportingComponent", "action"] {
       errors += Checks.immutable(object[key], old[key], FieldPath(key))
     }

@@ -18,6 +18,13 @@ struct LimitRangeStrategy: ResourceStrategy {
     }
   }
 
+  var traits: StrategyTraits { StrategyTraits(checksMetadataTwice: false) }
+
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    prepareCommonForCreate(&object)
+    if object["metadata"]["name"].plain.isEmpty { object["metadata"]["name"] = .string(UniqueName.make()) }
+  }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     LimitRangeValidation.errors(object)
   }

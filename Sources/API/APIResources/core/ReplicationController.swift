@@ -32,7 +32,10 @@ struct ReplicationControllerStrategy: ResourceStrategy {
       return errors
     }
     var selecting: JSONValue = spec
-    if !spec["selector"].isVoid { selecting["selector"] = ["matchLabels": spec["selector"]] }
+    // Without a selector there is nothing that the template could fail to match.
+    selecting["selector"] = [
+      "matchLabels": spec["selector"].isVoid ? spec["template"]["metadata"]["labels"] : spec["selector"]
+    ]
     for error: FieldError in Workload.templateErrors(selecting, path) {
       var error: FieldError = error
       error.detail = error.detail.replacing("in ReplicaSet is", with: "in ReplicationController is")

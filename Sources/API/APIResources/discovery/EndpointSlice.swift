@@ -7,6 +7,8 @@ import JSON
 struct EndpointSliceStrategy: ResourceStrategy {
   private static let shownMax: Int = 3
 
+  var traits: StrategyTraits { StrategyTraits(checksMetadataTwice: false) }
+
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.editItems("ports") { port in
       port.setDefault("name", "")

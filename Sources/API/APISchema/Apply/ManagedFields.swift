@@ -70,8 +70,8 @@ struct ManagedFields {
 
   /// Whether entries ask for a reset: one entry with nothing in it.
   static func isReset(_ entries: JSONValue) -> Bool {
-    guard let items: [JSONValue] = entries.array, items.count == 1 else { return false }
-    return items[0].object?.isEmpty ?? items[0].isNull
+    guard let items: [JSONValue] = entries.array, items.count <= 1 else { return false }
+    return items.isEmpty || (items[0].object?.isEmpty ?? items[0].isNull)
   }
 
   /// At most this many managers of updates are kept apart.

@@ -134,7 +134,10 @@ extension KindSchema {
     }
     try convertible(actual)
     let complaints: [String] = strictErrors + decoded.warnings
-    return DecodedObject(object: decoded.object, warnings: try checked(complaints, validation, actual))
+    var object: JSONValue = decoded.object
+    // An empty list of managers says something else than none: forget who owns what.
+    if tree["metadata"]["managedFields"].array?.isEmpty ?? false { object["metadata"]["managedFields"] = .array([]) }
+    return DecodedObject(object: object, warnings: try checked(complaints, validation, actual))
   }
 
   /// What is to be done with unknown and duplicate fields.

@@ -77,6 +77,8 @@ struct LimitRanger: AdmissionPlugin {
     let type: String = item["type"].string ?? ""
     var errors: [String] = []
     func quantity(_ value: JSONValue) -> ResourceQuantity? { value.string.flatMap { ResourceQuantity($0) } }
+    // A claim has no limits: what it asks for counts once.
+    let hasLimits: Bool = type != "PersistentVolumeClaim"
     for (resource, bound) in item["min"].object ?? JSONObject() {
       guard let least: ResourceQuantity = quantity(bound) else { continue }
       if let given: ResourceQuantity = quantity(requests[resource]) {
@@ -86,20 +88,21 @@ struct LimitRanger: AdmissionPlugin {
       } else {
         errors.append("minimum \(resource) usage per \(type) is \(bound.string ?? "").  No request is specified")
       }
-      if let given: ResourceQuantity = quantity(limits[resource]), given < least {
+      if quantity(requests[resource]) == nil, let given: ResourceQuantity = quantity(limits[resource]), given < least {
         errors.append("minimum \(resource) usage per \(type) is \(bound.string ?? ""), but limit is \(limits[resource].string ?? "")")
       }
     }
     for (resource, bound) in item["max"].object ?? JSONObject() {
       guard let most: ResourceQuantity = quantity(bound) else { continue }
-      if let given: ResourceQuantity = quantity(limits[resource]) {
+      if hasLimits, let given: ResourceQuantity = quantity(limits[resource]) {
         if most < given {
           errors.append("maximum \(resource) usage per \(type) is \(bound.string ?? ""), but limit is \(limits[resource].string ?? "")")
         }
-      } else {
+      } else if hasLimits {
         errors.append("maximum \(resource) usage per \(type) is \(bound.string ?? "").  No limit is specified")
       }
-      if let given: ResourceQuantity = quantity(requests[resource]), most < given {
+      let isTold: Bool = hasLimits && quantity(limits[resource]) != nil
+      if !isTold, let given: ResourceQuantity = quantity(requests[resource]), most < given {
         errors.append("maximum \(resource) usage per \(type) is \(bound.string ?? ""), but request is \(requests[resource].string ?? "")")
       }
     }

@@ -111,6 +111,7 @@ enum PodSecurityChecks {
     if !privileged.isEmpty { found.append("privileged (\(containers(privileged)) must not set securityContext.privileged=true)") }
     let masks: [String] = named(pod) { ["", "Default"].contains($0["securityContext"]["procMount"].string ?? "") == false }
     if !masks.isEmpty { found.append("procMount (\(containers(masks)) must not set securityContext.procMount to \"Unmasked\")") }
+    found += selinux(pod) + appArmor(pod)
     if !isRestricted {
       if pod["spec"]["securityContext"]["seccompProfile"]["type"].string == "Unconfined" {
         found.append("seccompProfile (pod must not set securityContext.seccompProfile.type to \"Unconfined\")")
@@ -119,6 +120,41 @@ enum PodSecurityChecks {
     let sysctls: [String] = spec["securityContext"]["sysctls"].items.compactMap { $0["name"].string }.filter { !safeSysctls.contains($0) }
     if !sysctls.isEmpty { found.append("forbidden sysctls (\(sysctls.joined(separator: ", ")))") }
     return found
+  }
+
+  private static let seLinuxTypes: Set<String> = [
+    "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t",
+  ]
+
+  private static func selinux(_ pod: JSONValue) -> [String] {
+    let types: (JSONValue) -> String = { $0["securityContext"]["seLinuxOptions"]["type"].string ?? "" }
+    let setsIdentity: (JSONValue) -> Bool = { holder in
+      ["user", "role"].contains { !(holder["securityContext"]["seLinuxOptions"][$0].string ?? "").isEmpty }
+    }
+    let isPodBad: Bool = !seLinuxTypes.contains(types(pod["spec"])) || setsIdentity(pod["spec"])
+    let bad: [String] = named(pod) { !seLinuxTypes.contains(types($0)) || setsIdentity($0) }
+    guard isPodBad || !bad.isEmpty else { return [] }
+    let who: String = ((isPodBad ? ["pod"] : []) + (bad.isEmpty ? [] : [containers(bad)])).joined(separator: " and ")
+    let holders: [JSONValue] = [pod["spec"]] + PodReferences.containers(pod)
+    let wrong: [String] = Array(Set(holders.map(types).filter { !seLinuxTypes.contains($0) })).sorted()
+    var details: [String] = []
+    if !wrong.isEmpty { details.append("\(wrong.count == 1 ? "type" : "types") \(quoted(wrong))") }
+    for key: String in ["user", "role"]
+    where holders.contains(where: { !($0["securityContext"]["seLinuxOptions"][key].string ?? "").isEmpty }) {
+      details.append("\(key) may not be set")
+    }
+    return ["seLinuxOptions (\(who) set forbidden securityContext.seLinuxOptions: \(details.joined(separator: "; ")))"]
+  }
+
+  private static func appArmor(_ pod: JSONValue) -> [String] {
+    func isBad(_ holder: JSONValue) -> Bool {
+      holder["securityContext"]["appArmorProfile"]["type"].string == "Unconfined"
+    }
+    let bad: [String] = named(pod, isBad)
+    let isPodBad: Bool = isBad(pod["spec"])
+    guard isPodBad || !bad.isEmpty else { return [] }
+    let who: String = ((isPodBad ? ["pod"] : []) + (bad.isEmpty ? [] : [containers(bad)])).joined(separator: " and ")
+    return ["forbidden AppArmor profile (\(who) must not set AppArmor profile type to \"Unconfined\")"]
   }
 
   private static func restricted(_ pod: JSONValue) -> [String] {
@@ -158,6 +194,8 @@ enum PodSecurityChecks {
     let missing: [String] = named(pod) { $0["securityContext"]["runAsNonRoot"].isNull }
     if !wrong.isEmpty {
       found.append("runAsNonRoot != true (\(containers(wrong)) must not set securityContext.runAsNonRoot=false)")
+    } else if podValue == false {
+      found.append("runAsNonRoot != true (pod must not set securityContext.runAsNonRoot=false)")
     } else if podValue != true, !missing.isEmpty {
       found.append("runAsNonRoot != true (pod or \(containers(missing)) must set securityContext.runAsNonRoot=true)")
     }

@@ -47,17 +47,13 @@ struct TokenRequestHandler: SubresourceHandler {
       AdmissionRequest(.create, endpoint, object: request, old: nil, isDryRun: options.isDryRun))
     let now: Int64 = Int64(Date().timeIntervalSince1970)
     let claims: JSONValue = claims(endpoint, account, request, bound, now: now, seconds: seconds)
-    if !options.isDryRun {
-      request["status"] = [
-        "token": .string(try endpoint.core.tokens.sign(claims)),
-        "expirationTimestamp": .string(Timestamp(seconds: now + seconds).rfc3339),
-      ]
-    } else {
-      request["status"] = ["token": "", "expirationTimestamp": .null]
-    }
+    request["status"] = [
+      "token": .string(try endpoint.core.tokens.sign(claims)),
+      "expirationTimestamp": .string(Timestamp(seconds: now + seconds).rfc3339),
+    ]
     request["metadata"] = [
       "name": .string(name), "namespace": .string(endpoint.info.namespace),
-      "creationTimestamp": .string(endpoint.call.now.rfc3339), "uid": .string(UID.make()),
+      "creationTimestamp": .string(endpoint.call.now.rfc3339), "uid": account["metadata"]["uid"],
       "managedFields": request["metadata"]["managedFields"],
     ]
     try await endpoint.call.send(schema.normalized(request), as: form, status: .created, schema: schema)
@@ -71,14 +67,14 @@ struct TokenRequestHandler: SubresourceHandler {
     let resources: [String: String] = ["Pod": "pods", "Secret": "secrets", "Node": "nodes"]
     guard let resource: String = resources[kind], reference["apiVersion"].string == "v1" else {
       throw StatusError.badRequest(
-        "cannot bind token for serviceaccount \(account.goQuoted) to object of type \("\(GroupVersionKind("", reference["apiVersion"].string ?? "", kind))")")
+        "cannot bind token to object of type \(reference["apiVersion"].string ?? ""), Kind=\(kind)")
     }
     guard let storage: ObjectStorage = endpoint.core.registry.storage("", resource),
       let object: JSONValue = try await storage.object(namespace: kind == "Node" ? "" : endpoint.info.namespace, name: name)
     else { throw StatusError.notFound(GroupResource("", resource), name) }
     if let uid: String = reference["uid"].string, !uid.isEmpty, uid != object.objectUID {
       throw StatusError.conflict(
-        GroupResource("", resource), name,
+        GroupResource("", kind), name,
         "the UID in the bound object reference (\(uid)) does not match the UID in record. The object might have been deleted and then recreated")
     }
     if kind == "Pod", (object["spec"]["serviceAccountName"].string ?? "default") != account {
@@ -154,15 +150,41 @@ struct TokenReviewHandler: SubresourceHandler {
       let given: [String] = core.tokens.claims(token)?["aud"].stringItems ?? core.tokens.audiences
       let common: [String] = (wanted.isEmpty ? core.tokens.audiences : wanted).filter(given.contains)
       if !wanted.isEmpty, common.isEmpty {
-        status = ["user": .object(JSONObject()), "error": .string("[invalid bearer token, token audiences \(given) is invalid for the target audiences \(wanted)]")]
+        status = ["user": .object(JSONObject()), "error": .string(Self.wrongAudience(given, wanted))]
       } else {
         status["audiences"] = JSONValue(common.isEmpty ? core.tokens.audiences : common)
       }
       review.object["status"] = status
     } else {
-      review.object["status"] = ["user": .object(JSONObject()), "error": "invalid bearer token"]
+      let why: String = await Self.refusal(token, wanted, core)
+      review.object["status"] = ["user": .object(JSONObject()), "error": .string(why)]
     }
     try await review.answer(endpoint)
+  }
+
+  private static func wrongAudience(_ given: [String], _ wanted: [String]) -> String {
+    "[invalid bearer token, token audiences \(given) is invalid for the target audiences \(wanted)]"
+  }
+
+  /// Why a token of ours stands for nobody, in upstream's words.
+  private static func refusal(_ token: String, _ wanted: [String], _ core: ServerCore) async -> String {
+    guard let claims: JSONValue = core.tokens.claims(token) else { return "invalid bearer token" }
+    let given: [String] = claims["aud"].stringItems
+    let accepted: [String] = wanted.isEmpty ? core.tokens.audiences : wanted
+    if !given.contains(where: accepted.contains) { return wrongAudience(given, accepted) }
+    if let expiry: Int64 = claims["exp"].int, expiry < Int64(Date().timeIntervalSince1970) {
+      return "[invalid bearer token, service account token has expired]"
+    }
+    let about: JSONValue = claims["kubernetes.io"]
+    let account: String = about["serviceaccount"]["name"].string ?? ""
+    // A store that does not answer is no reason to say more.
+    if let accounts: ObjectStorage = core.registry.storage("", "serviceaccounts"),
+      let found: JSONValue? = try? await accounts.object(namespace: about["namespace"].string ?? "", name: account),
+      found == nil
+    {
+      return "[invalid bearer token, serviceaccounts \(account.goQuoted) not found]"
+    }
+    return "[invalid bearer token, service account token has been invalidated]"
   }
 }
 

@@ -20,7 +20,7 @@ struct AccessReviewHandler: SubresourceHandler {
         errors.append(.invalid("spec.resourceAttributes.namespace", .string(namespace), "must match metadata.namespace"))
       }
     }
-    if !errors.isEmpty { throw StatusError.invalid(endpoint.resource.kind.groupKind, "", errors) }
+    if !errors.isEmpty { throw StatusError.invalid(GroupKind(endpoint.resource.kind.group, ""), "", errors) }
     let user: UserInfo = isSelf ? endpoint.call.user : Self.user(spec)
     let decision: AuthorizationDecision = await endpoint.core.authorizer.decide(Self.attributes(spec, user))
     var status: JSONValue = ["allowed": .bool(decision.isAllowed)]

@@ -58,11 +58,20 @@ struct Deletion: Sendable {
 
   private func checkPreconditions(_ object: JSONValue) throws(StatusError) {
     if let uid: String = options.uid, uid != object.objectUID {
+      if group == GroupResource("", "namespaces") {
+        throw .conflict(
+          group, object.objectName, "Precondition failed: UID in precondition: \(uid), UID in object meta: \(object.objectUID)")
+      }
       throw .conflict(
         conflictName(object), object.objectName,
         "the UID in the precondition (\(uid)) does not match the UID in record (\(object.objectUID)). The object might have been deleted and then recreated")
     }
     if let revision: String = options.resourceVersion, revision != object.objectResourceVersion {
+      if group == GroupResource("", "namespaces") {
+        throw .conflict(
+          group, object.objectName,
+          "Precondition failed: ResourceVersion in precondition: \(revision), ResourceVersion in object meta: \(object.objectResourceVersion)")
+      }
       throw .conflict(
         conflictName(object), object.objectName,
         "the ResourceVersion in the precondition (\(revision)) does not match the ResourceVersion in record (\(object.objectResourceVersion)). The object might have been modified")

@@ -67,7 +67,12 @@ struct ListParameters: Sendable {
         errors.append(.forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
         if !match.isEmpty { errors.append(.notSupported("resourceVersionMatch", .string(match), ["NotOlderThan"])) }
       }
-      if !isWatch { errors.append(.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")) }
+      if !isWatch {
+        if !match.isEmpty, resourceVersion.isEmpty {
+          errors.append(.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+        }
+        errors.append(.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+      }
     } else if !match.isEmpty {
       if isWatch {
         errors.append(.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))

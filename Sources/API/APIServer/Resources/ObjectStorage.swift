@@ -32,9 +32,12 @@ final class ObjectStorage: Sendable {
     return try Self.tree(cached)
   }
 
-  static func tree(_ cached: CachedObject) throws(StatusError) -> JSONValue {
-    do throws(JSONError) { return try JSONValue(parsing: cached.json) } catch {
-      throw .internalError("\(cached.key) cannot be read: \(error)")
+  static func tree(_ cached: CachedObject) throws(StatusError) -> JSONValue { try tree(cached.json, cached.key) }
+
+  /// An object as it reads after it was written.
+  static func tree(_ json: [UInt8], _ key: String) throws(StatusError) -> JSONValue {
+    do throws(JSONError) { return try JSONValue(parsing: json) } catch {
+      throw .internalError("\(key) cannot be read: \(error)")
     }
   }
 

@@ -92,9 +92,12 @@ extension ResourceEndpoint {
   private func write(_ object: JSONValue, _ options: WriteOptions) async throws(StatusError) -> JSONValue {
     guard let storage: ObjectStorage = resource.storage else { throw Self.methodNotAllowed }
     let name: String = object.objectName
+    var object: JSONValue = object
+    // Read back, an object has the defaults that follow from what was filled in since they were applied.
+    if !options.isDryRun { resource.strategy.applyDefaults(&object, context()) }
     if options.isDryRun {
       if try await storage.get(namespace: namespace, name: name) != nil { throw .alreadyExists(group, name) }
-      return resource.storageSchema.normalized(object)
+      return try ObjectStorage.tree(resource.storageSchema.encodeJSON(object), name)
     }
     let stored: CachedObject = try await storage.create(
       namespace: namespace, name: name, json: resource.storageSchema.encodeJSON(object))
@@ -183,13 +186,18 @@ extension ResourceEndpoint {
     var object: JSONValue = object
     object["apiVersion"] = .string(resource.kind.apiVersion)
     object["kind"] = .string(resource.kind.kind)
+    object["metadata"]["selfLink"] = .null
+    // An empty list says that nobody owns a field any more; the conversions below take empty lists away.
+    let owners: JSONValue = object["metadata"]["managedFields"]
     resource.schema.applySchemaDefaults(to: &object)
     object = try await resource.toStorage(object)
     resource.strategy.applyDefaults(&object, context)
     guard let live else { return resource.storageSchema.normalized(object) }
     let before: JSONValue = live.isNull ? .null : try await servedForm(live)
+    var served: JSONValue = try await servedForm(object)
+    served["metadata"]["managedFields"] = owners
     object = fieldManager(resource.schema).updated(
-      live: before, object: try await servedForm(object), manager: call.fieldManager, time: call.now.rfc3339)
+      live: before, object: served, manager: call.fieldManager, time: call.now.rfc3339)
     return resource.storageSchema.normalized(try await resource.toStorage(object))
   }
 

@@ -46,14 +46,14 @@ extension ResourceEndpoint {
         switch try deletion.step(old) {
         case .nothing: return (old, false)
         case .update(let object):
-          if options.isDryRun { return (object, false) }
+          if options.isDryRun || object == old { return (object, false) }
           let json: [UInt8] = resource.storageSchema.encodeJSON(object.settingRevision(nil))
           return (try ObjectStorage.tree(try await storage.update(cached, json: json)), false)
         case .remove(let object):
           if options.isDryRun { return (object, true) }
           let gone: CachedObject = try await storage.delete(cached)
           await core.deleted(gone, endpoint: self)
-          return (group == GroupResource("", "pods") ? object.with(resourceVersion: gone.revision) : object, true)
+          return (object.with(resourceVersion: gone.revision), true)
         }
       } catch {
         // Somebody else wrote between the read and the write.

@@ -128,6 +128,10 @@ extension ResourceEndpoint {
     call.warnings.add(decoded.warnings)
     var given: JSONValue = decoded.object
     if isNew { return given }
+    if !given.objectName.isEmpty, given.objectName != info.name {
+      throw StatusError.badRequest(
+        "the name of the object (\(given.objectName)) does not match the name on the URL (\(info.name))")
+    }
     try checkNamespace(&given)
     dedupeOwners(&given)
     let object: JSONValue = try await toStorageForm(given, context(), live: body.isApply ? Optional<JSONValue>.none : live)

@@ -94,7 +94,7 @@ extension ResourceEndpoint {
       guard form.form == .partialList else { throw Self.notAnObject(kind) }
       let list: JSONValue = [
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-        "items": .array(items.map { Tables.partial($0, typed: true) }),
+        "items": items.isEmpty ? .null : .array(items.map { Tables.partial($0, typed: true) }),
       ]
       try await call.send(
         list, as: form, status: .ok, schema: MetaSchemas.partialList)

@@ -77,6 +77,9 @@ struct ResourceEndpoint: Sendable {
       call.warnings.add(
         version["deprecationWarning"].string ?? "\(resource.kind.apiVersion) \(resource.kind.kind) is deprecated")
     }
+    if group == GroupResource("", "endpoints") {
+      call.warnings.add("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+    }
     if let special: any SubresourceHandler = core.subresources.handler(for: resource, info) {
       return try await special.handle(self)
     }

@@ -36,7 +36,10 @@ struct ComponentStatusHandler: SubresourceHandler {
       "kind": "ComponentStatus", "apiVersion": "v1", "metadata": ["name": "etcd-0"], "conditions": healthy,
     ]
     guard endpoint.info.name.isEmpty else {
-      guard endpoint.info.name == "etcd-0" else { throw StatusError.notFound(endpoint.group, endpoint.info.name) }
+      endpoint.call.warnings.add("v1 ComponentStatus is deprecated in v1.19+")
+      guard endpoint.info.name == "etcd-0" else {
+        throw StatusError.notFound(GroupResource("", "componentstatus"), endpoint.info.name)
+      }
       return try await endpoint.send(item, as: form, status: .ok)
     }
     endpoint.call.warnings.add("v1 ComponentStatus is deprecated in v1.19+")

@@ -18,7 +18,7 @@ enum Tables {
         switch includes {
         case "None": .null
         case "Object": object
-        default: partial(object, version: version, typed: true)
+        default: partial(Self.withoutHidden(object), version: version, typed: true)
         }
       var row: JSONValue = ["cells": .array(resource.strategy.cells(object, context))]
       let conditions: [JSONValue] = resource.strategy.rowConditions(object)
@@ -37,6 +37,16 @@ enum Tables {
       "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": metadata,
       "columnDefinitions": showsColumns ? .array(columns) : .null, "rows": .array(rows),
     ]
+  }
+
+  /// Upstream keeps a DaemonSet's template generation in a field of its own inside, and a row's object does not show it.
+  private static func withoutHidden(_ object: JSONValue) -> JSONValue {
+    let name: String = "deprecated.daemonset.template.generation"
+    guard object["metadata"]["annotations"][name].string != nil else { return object }
+    var shown: JSONValue = object
+    shown["metadata"]["annotations"][name] = .null
+    if shown["metadata"]["annotations"].object?.isEmpty ?? true { shown["metadata"]["annotations"] = .null }
+    return shown
   }
 
   /// The metadata of an object alone.

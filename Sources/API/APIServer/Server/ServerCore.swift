@@ -84,6 +84,8 @@ enum ResetFields {
   static func of(_ resource: ServedResource, _ subresource: String) -> [[String]] {
     let hasStatus: Bool = resource.definition.subresource("status") != nil
     switch subresource {
+    case "" where resource.groupResource == GroupResource("certificates.k8s.io", "certificatesigningrequests"):
+      return [["spec"], ["status"]]
     case "": return hasStatus ? [["status"]] : []
     case "status":
       switch resource.strategy.traits.statusMetadata {
