@@ -177,14 +177,15 @@ struct TokenReviewHandler: SubresourceHandler {
     }
     let about: JSONValue = claims["kubernetes.io"]
     let account: String = about["serviceaccount"]["name"].string ?? ""
-    // A store that does not answer is no reason to say more.
-    if let accounts: ObjectStorage = core.registry.storage("", "serviceaccounts"),
-      let found: JSONValue? = try? await accounts.object(namespace: about["namespace"].string ?? "", name: account),
-      found == nil
-    {
+    guard let accounts: ObjectStorage = core.registry.storage("", "serviceaccounts") else { return "invalid bearer token" }
+    do throws(StatusError) {
+      guard try await accounts.object(namespace: about["namespace"].string ?? "", name: account) == nil else {
+        return "[invalid bearer token, service account token has been invalidated]"
+      }
       return "[invalid bearer token, serviceaccounts \(account.goQuoted) not found]"
+    } catch {
+      return "[invalid bearer token, \(error)]"
     }
-    return "[invalid bearer token, service account token has been invalidated]"
   }
 }
 
