@@ -295,6 +295,8 @@ let allTests: [Target] = [
     ["APISchema", "JSON", "KubeValues", protobuf]),
   tests("APIStoreTests", "API/APIStoreTests",
     ["APIStore", "JSON", "Etcd", "GRPCSockets", grpcCore, grpcHTTP2, sqlite, logging, deque, nioCore, nioSSL]),
+  tests("APIServerTests", "API/APIServerTests",
+    ["APIServer", nioCore]),
   tests("SchedulingTests", "Control/SchedulingTests",
     ["Scheduling", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", protobuf, logging, collections, lifecycle]),
   tests("ControllersTests", "Control/ControllersTests",

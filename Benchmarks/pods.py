@@ -6,6 +6,7 @@ Times are those of the events of one watch, from the moment before the request i
 import threading
 import time
 
+import footprint
 import kube
 import stage as stages
 from figures import say
@@ -62,6 +63,9 @@ def run(stage, figures):
     cluster = stage.cluster()
     cluster.namespace(NAMESPACE)
     measure(stage, Pods(cluster), figures)
+    stages.rest(stage.count(40, 1), "for what the daemons give back")
+    figures.value("pods.pss-after", "PSS of all processes of ours after that", "MiB",
+                  sum(stages.pss(pid)[0] for pid in footprint.ours()))
 
 
 def measure(stage, pods, figures):

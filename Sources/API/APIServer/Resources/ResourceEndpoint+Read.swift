@@ -34,12 +34,7 @@ extension ResourceEndpoint {
         let json: [UInt8] = try await resource.served(object)
         return try await call.send(bytes: json, form.contentType, .ok)
       case .protobuf:
-        let json: [UInt8] = try await resource.served(object)
-        let schema: KindSchema = resource.schema
-        let bytes: [UInt8] = try object.form("protobuf:\(resource.definition.identifier)") { _ in
-          try schema.encodeProtobuf(json: json) ?? []
-        }
-        return try await call.send(bytes: bytes, form.contentType, .ok)
+        return try await call.send(bytes: try await resource.protobuf(object), form.contentType, .ok)
       case .yaml: break
       }
     }
@@ -76,10 +71,43 @@ extension ResourceEndpoint {
       return try await call.response.send(
         status: .ok, headers: call.headers(contentType: "application/json"), body: buffer)
     }
+    if try await sendCopied(objects, kind: kind, metadata: metadata, as: form) { return }
     var items: [JSONValue] = []
     items.reserveCapacity(objects.count)
     for object: CachedObject in objects { items.append(try JSONValue(parsing: try await resource.served(object))) }
     try await sendList(items, metadata: metadata, as: form)
+  }
+
+  /// Sends a list that is made of bytes that are there already; false where the form wants more than that.
+  private func sendCopied(
+    _ objects: [CachedObject], kind: String, metadata: JSONValue, as form: NegotiatedAnswer
+  ) async throws -> Bool {
+    switch (form.form, form.encoding) {
+    case (.object, .protobuf):
+      guard let schema: KindSchema = SchemaRegistry.builtIn.kind(resource.kind.group, resource.kind.version, kind) else {
+        return false
+      }
+      var items: [[UInt8]] = []
+      items.reserveCapacity(objects.count)
+      for object: CachedObject in objects { items.append(try await resource.protobuf(object)) }
+      guard !items.contains(where: \.isEmpty),
+        let list: [UInt8] = try schema.encodeProtobufList(metadata: metadata, items: items)
+      else { return false }
+      try await call.send(bytes: list, form.contentType, .ok)
+    case (.partialList, .json):
+      guard !form.isPretty else { return false }
+      var buffer: ByteBuffer = ByteBuffer()
+      buffer.writeString(
+        "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":\(metadata.text),\"items\":[")
+      for (index, object) in objects.enumerated() {
+        if index > 0 { buffer.writeInteger(UInt8(ascii: ",")) }
+        guard MetadataSlice.write(try await resource.served(object), into: &buffer) else { return false }
+      }
+      buffer.writeString("]}\n")
+      try await call.response.send(status: .ok, headers: call.headers(contentType: form.contentType), body: buffer)
+    default: return false
+    }
+    return true
   }
 
   func sendList(_ items: [JSONValue], metadata: JSONValue, as form: NegotiatedAnswer) async throws {

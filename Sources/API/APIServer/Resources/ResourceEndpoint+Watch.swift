@@ -120,14 +120,20 @@ final class WatchEncoder: Sendable {
         buffer.writeString("}\n")
         return
       case .protobuf:
-        let schema: KindSchema = resource.schema
-        let bytes: [UInt8] = try object.form("protobuf:\(resource.definition.identifier)") { _ in
-          try schema.encodeProtobuf(json: json) ?? []
-        }
+        let bytes: [UInt8] = try await resource.protobuf(object)
         buffer.writeBytes(KindSchema.protobufWatchFrame(type: type, object: bytes))
         return
       case .yaml: break
       }
+    }
+    if form.encoding == .json, form.form == .partial || form.form == .partialList {
+      let start: Int = buffer.writerIndex
+      buffer.writeString("{\"type\":\"\(type)\",\"object\":")
+      if MetadataSlice.write(json, into: &buffer) {
+        buffer.writeString("}\n")
+        return
+      }
+      buffer.moveWriterIndex(to: start)
     }
     try write(type, try JSONValue(parsing: json), &buffer)
   }

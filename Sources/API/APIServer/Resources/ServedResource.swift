@@ -45,6 +45,14 @@ final class ServedResource: Sendable {
     return object.form(form) { _ in bytes }
   }
 
+  /// The protobuf form of a stored object in the served version, with its envelope; empty where the kind has none.
+  func protobuf(_ object: CachedObject) async throws -> [UInt8] {
+    let form: String = "protobuf:\(definition.identifier)"
+    if let known: [UInt8] = object.knownForm(form) { return known }
+    let bytes: [UInt8] = try schema.encodeProtobuf(json: try await served(object)) ?? []
+    return object.form(form) { _ in bytes }
+  }
+
   func fromStorage(_ object: JSONValue) async throws -> JSONValue {
     guard let conversion else { return object }
     return try await conversion.fromStorage(object, to: kind)
