@@ -202,7 +202,7 @@ let control: [Target] = [
 let node: [Target] = [
   // The kubelet: pods from the API and from files become sandboxes and containers through CRI, volumes through CSI.
   room("Kubelet", "Node/Kubelet",
-    ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "YAML", "Addresses", "Kernel", "Cgroups",
+    ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "YAML", "Addresses", "OCISpec", "Kernel", "Cgroups",
      "CRI", "CSI", "KubeletPlugins", "GRPCSockets", "HTTPServing", "PKI",
      grpcCore, grpcHTTP2, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, asn1, httpClient]),
   // The service proxy: Services and EndpointSlices become nftables rules.
@@ -218,7 +218,7 @@ let node: [Target] = [
 let runtime: [Target] = [
   // Pull, store, unpack and mount OCI images. Knows no pod.
   room("Images", "Runtime/Images",
-    ["JSON", "OCISpec", "Kernel", "CArchive", "YAML", toml, httpClient, nioCore, nioHTTP1, nioSSL, crypto, logging]),
+    ["JSON", "OCISpec", "Kernel", "CArchive", "YAML", toml, httpClient, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging]),
   // Messages between the runtime, the shim and init, and the sandbox and container records on disk. No NIO.
   room("ShimProtocol", "Runtime/ShimProtocol", ["JSON", "OCISpec", "Kernel"]),
   // What apus-init does: namespaces, mounts, root, capabilities, seccomp, exec. Single-threaded, no NIO.

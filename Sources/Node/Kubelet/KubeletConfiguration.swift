@@ -129,7 +129,7 @@ public struct KubeletConfiguration: Sendable {
   public var containerLogMaxBytes: Int64 = 10 << 20
   /// How many log files of a container are kept.
   public var containerLogMaxFiles: Int = 5
-  /// Pulls that run at once.
+  /// Pulls that run at once from one registry.
   public var maxParallelImagePulls: Int = 4
   /// When pods are evicted.
   public var evictionHard: [EvictionThreshold] = [

@@ -22,11 +22,14 @@ public struct KubeletError: Error, Sendable, CustomStringConvertible {
   public var code: Code
   /// What failed, on what; Kubernetes' wording where it fixed one.
   public var message: String
+  /// What the runtime said, without the status code of its answer; the message where there was none.
+  public var detail: String
 
   /// An error.
-  public init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: String, detail: String? = nil) {
     self.code = code
     self.message = message
+    self.detail = detail ?? message
   }
 
   public var description: String { message }

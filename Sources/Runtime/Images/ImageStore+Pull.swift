@@ -86,7 +86,7 @@ extension ImageStore {
   private func fetch(
     _ name: ImageReference, _ client: RegistryClient, _ progress: @escaping @Sendable (Progress) -> Void
   ) async throws -> StoredImage {
-    let top: ImageDescriptor = try await client.resolve()
+    let top: ImageDescriptor = try await resolve(name, client)
     var leased: [Digest] = [top.digest]
     lease(leased)
     defer { release(leased) }
@@ -116,6 +116,14 @@ extension ImageStore {
     resolved[top.digest] = image
     logger.info("pulled", metadata: ["image": "\(name)", "id": "\(image.id)"])
     return storedImage(image)
+  }
+
+  private func resolve(_ name: ImageReference, _ client: RegistryClient) async throws -> ImageDescriptor {
+    do {
+      return try await client.resolve()
+    } catch let error as ImagesError {
+      throw ImagesError(code: error.code, message: "failed to resolve reference \"\(name)\": \(error)")
+    }
   }
 
   private func checkPlatform(_ image: ResolvedImage) throws {

@@ -10,7 +10,7 @@ internal import OCISpec
 /// Fetches one repository's manifests and blobs (distribution-spec 1.1, Pull), from the first server that has them.
 struct RegistryClient: Sendable {
   /// A registry that says nothing for so long is taken for dead.
-  private static let idleTimeout: TimeAmount = .seconds(60)
+  private static let idleTimeout: TimeAmount = .seconds(30)
   private static let connectTimeout: TimeAmount = .seconds(10)
   /// Redirects lead to a blob store; longer chains are loops.
   private static let redirectsMax: Int = 10
@@ -31,6 +31,8 @@ struct RegistryClient: Sendable {
     configuration.redirectConfiguration = .disallow
     configuration.timeout = HTTPClient.Configuration.Timeout(connect: connectTimeout, read: idleTimeout)
     configuration.httpVersion = .automatic
+    // Who asked tries again, with a back-off that the user sees.
+    configuration.connectionPool.retryConnectionEstablishment = false
     let client: HTTPClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     let authenticator: RegistryAuthenticator = RegistryAuthenticator(client: client, credentials: credentials)
     let result: Result<Value, any Error>
@@ -202,7 +204,8 @@ struct RegistryClient: Sendable {
     switch response.status.code {
     case 200..<300: return
     case 404:
-      throw ImagesError(code: .notFound, message: "\(host.authority)/\(reference.repository)/\(path): not found")
+      let name: String = path.hasPrefix("manifests/") ? "\(reference)" : "\(host.authority)/\(reference.repository)/\(path)"
+      throw ImagesError(code: .notFound, message: "\(name): not found")
     case 401, 403:
       throw ImagesError(
         code: .unauthorized,
@@ -257,13 +260,24 @@ struct RegistryClient: Sendable {
           request.headers.replaceOrAdd(name: "authorization", value: authorization)
         }
       }
-      let response: HTTPClientResponse = try await client.execute(request, deadline: .distantFuture)
+      let response: HTTPClientResponse = try await execute(request, host)
       guard [301, 302, 303, 307, 308].contains(response.status.code),
         let location: String = response.headers.first(name: "location")
       else { return response }
       url = resolve(location, against: url)
     }
     throw ImagesError(code: .invalidData, message: "too many redirects from \(start)")
+  }
+
+  private func execute(_ request: HTTPClientRequest, _ host: RegistryHost) async throws -> HTTPClientResponse {
+    do {
+      return try await client.execute(request, deadline: .distantFuture)
+    } catch {
+      try Task.checkCancellation()
+      let method: String = request.method == .HEAD ? "Head" : "Get"
+      throw ImagesError(
+        code: .unavailable, message: "failed to do request: \(method) \"\(request.url)\": \(ConnectionFailure.text(error, server: host.authority))")
+    }
   }
 
   private func resolve(_ location: String, against url: String) -> String {

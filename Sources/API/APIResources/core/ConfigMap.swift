@@ -24,7 +24,8 @@ struct ConfigMapStrategy: ResourceStrategy {
       }
       size += SecretStrategy.decodedCount(value)
     }
-    if size > Self.dataBytesMax { errors.append(.tooLong(FieldPath(""), Self.dataBytesMax)) }
+    // The object as a whole is too long; upstream names it with the brackets of an empty path.
+    if size > Self.dataBytesMax { errors.append(.tooLong(FieldPath("[]"), Self.dataBytesMax)) }
     return errors
   }
 

@@ -20,12 +20,18 @@ final class OpenAPIServing: Sendable {
     guard segments.count >= 2 else { return false }
     let rest: String = segments.dropFirst(2).joined(separator: "/")
     switch (segments[1], rest) {
-    case ("v2", ""): try await send(call, document("v2") { $0.v2() })
+    case ("v2", ""):
+      let accept: String = call.request.headers["accept"].joined(separator: ",")
+      if accept.contains(OpenAPIProtobuf.mediaType) {
+        try await send(call, document("v2", form: "protobuf") { OpenAPIProtobuf.encode($0.v2()) }, type: OpenAPIProtobuf.answerType)
+      } else {
+        try await send(call, document("v2") { $0.v2().bytes })
+      }
     case ("v3", ""): try await index(call)
     case ("v3", _):
       let documents: OpenAPIDocuments = documents
       guard documents.v3Paths.contains(rest) else { return false }
-      try await send(call, document(rest) { $0.v3(rest) ?? .null })
+      try await send(call, document(rest) { ($0.v3(rest) ?? .null).bytes })
     default: return false
     }
     return true
@@ -46,17 +52,22 @@ final class OpenAPIServing: Sendable {
       custom: registry.custom.map(\.schema))
   }
 
-  private func document(_ name: String, _ make: (OpenAPIDocuments) -> JSONValue) -> (bytes: [UInt8], hash: String) {
+  /// The bytes of a document in one form, made once for each state of the resources.
+  private func document(
+    _ name: String, form: String = "json", _ make: (OpenAPIDocuments) -> [UInt8]
+  ) -> (bytes: [UInt8], hash: String) {
+    let key: String = "\(name) \(form)"
     let generation: Int = registry.generation
     let known: (bytes: [UInt8], hash: String)? = cache.withLock { state in
       if state.generation != generation { state = (generation, [:]) }
-      return state.documents[name]
+      return state.documents[key]
     }
     if let known { return known }
     let documents: OpenAPIDocuments = documents
-    let bytes: [UInt8] = make(documents).bytes
-    let hash: String = Self.hash(documents.fingerprint(name))
-    cache.withLock { state in if state.generation == generation { state.documents[name] = (bytes, hash) } }
+    let bytes: [UInt8] = make(documents)
+    // One document's forms are different things to a cache.
+    let hash: String = Self.hash(documents.fingerprint(name) + (form == "json" ? [] : Array(form.utf8)))
+    cache.withLock { state in if state.generation == generation { state.documents[key] = (bytes, hash) } }
     return (bytes, hash)
   }
 
@@ -64,8 +75,10 @@ final class OpenAPIServing: Sendable {
     SHA512.hash(data: Data(bytes)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
   }
 
-  private func send(_ call: APICall, _ document: (bytes: [UInt8], hash: String)) async throws {
-    var headers: HTTPHeaders = call.headers(contentType: "application/json")
+  private func send(
+    _ call: APICall, _ document: (bytes: [UInt8], hash: String), type: String = "application/json"
+  ) async throws {
+    var headers: HTTPHeaders = call.headers(contentType: type)
     headers.add(name: "etag", value: "\"\(document.hash)\"")
     headers.add(name: "vary", value: "Accept")
     if call.query["hash"] == document.hash {

@@ -29,9 +29,9 @@ struct ListParameters: Sendable {
       // A watch of one object's path sees that object alone.
       self.name = name
     }
-    limit = max(0, query.int("limit") ?? 0)
+    limit = max(0, try Self.integer(query, "limit") ?? 0)
     if let token: String = query["continue"], !token.isEmpty { continueToken = token }
-    timeout = query.int("timeoutSeconds").map { .seconds($0) }
+    timeout = try Self.integer(query, "timeoutSeconds").map { .seconds($0) }
     allowsBookmarks = query.flag("allowWatchBookmarks")
     if query["sendInitialEvents"] != nil { sendInitialEvents = query.flag("sendInitialEvents") }
     try check(query, isWatch: isWatch)
@@ -112,6 +112,15 @@ struct ListParameters: Sendable {
     } else {
       freshness = .notOlderThan(revision)
     }
+  }
+
+  /// The integer of a parameter; nil where it is not given.
+  private static func integer(_ query: QueryParameters, _ name: String) throws(StatusError) -> Int? {
+    guard let text: String = query[name], !text.isEmpty else { return nil }
+    guard let value: Int = Int(text) else {
+      throw .badRequest("strconv.ParseInt: parsing \(text.goQuoted): invalid syntax")
+    }
+    return value
   }
 
   static func revision(_ text: String) throws(StatusError) -> Revision {

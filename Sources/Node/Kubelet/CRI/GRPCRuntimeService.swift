@@ -32,7 +32,8 @@ struct GRPCRuntimeService: RuntimeService {
       return try await body()
     } catch let error as RPCError {
       throw KubeletError(
-        error.code == .notFound ? .notFound : .runtime, "rpc error: code = \(error.code.goName) desc = \(error.message)")
+        error.code == .notFound ? .notFound : .runtime, "rpc error: code = \(error.code.goName) desc = \(error.message)",
+        detail: error.message)
     }
   }
 

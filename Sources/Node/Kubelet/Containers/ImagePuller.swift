@@ -6,6 +6,7 @@ import KubeCore
 import KubeMeta
 import KubeValues
 import Logging
+import OCISpec
 import SwiftProtobuf
 
 /// Why an image is not there: the reason that a container waits with.
@@ -16,7 +17,9 @@ struct ImageFailure: Error, Sendable {
   var retryAfter: Duration?
 }
 
-/// Brings images to the node, with upstream's policies and waits. Pulls of one image at one time are one pull.
+/// Brings images to the node, with upstream's policies and waits.
+///
+/// So many pulls run at once from one registry; the others wait. A registry that hangs holds up its own images only.
 actor ImagePuller {
   /// What events about a container are told with.
   typealias Tell = @Sendable (_ type: String, _ reason: String, _ message: String) -> Void
@@ -27,8 +30,10 @@ actor ImagePuller {
   private let clock: @Sendable () -> Timestamp
   private var backOff: BackOff = BackOff(maximum: .seconds(300))
   private var lastErrors: [String: (message: String, time: Timestamp)] = [:]
-  private var running: Int = 0
-  private var waiters: [CheckedContinuation<Void, Never>] = []
+  /// Pulls that run, by registry.
+  private var running: [String: Int] = [:]
+  /// Pulls that wait for their turn, by registry.
+  private var queues: [String: [WakeSignal]] = [:]
 
   init(
     runtime: any RuntimeService, objects: any PodObjects, limit: Int,
@@ -45,6 +50,15 @@ actor ImagePuller {
     _ container: Container, of pod: Pod, sandbox: CRIPodSandboxConfig, tell: @escaping Tell
   ) async throws -> CRIImage {
     let name: String = Self.withTag(container.image)
+    let reference: ImageReference
+    do throws(OCISpecError) {
+      reference = try ImageReference(name)
+    } catch {
+      let quoted: String = "\"\(container.image)\""
+      let message: String = "Failed to apply default image tag \(quoted): couldn't parse image name \(quoted): invalid reference format"
+      tell("Warning", "InspectFailed", message)
+      throw ImageFailure(reason: "InvalidImageName", message: message, retryAfter: .seconds(10))
+    }
     let spec: CRIImageSpec = .with {
       $0.image = name
       $0.userSpecifiedImage = container.image
@@ -69,11 +83,12 @@ actor ImagePuller {
       tell("Warning", "ErrImageNeverPull", message)
       throw ImageFailure(reason: "ErrImageNeverPull", message: message, retryAfter: .seconds(10))
     }
-    return try await pull(spec, container, pod, sandbox, tell)
+    return try await pull(spec, from: reference.registry, container, pod, sandbox, tell)
   }
 
   private func pull(
-    _ spec: CRIImageSpec, _ container: Container, _ pod: Pod, _ sandbox: CRIPodSandboxConfig, _ tell: @escaping Tell
+    _ spec: CRIImageSpec, from registry: String, _ container: Container, _ pod: Pod, _ sandbox: CRIPodSandboxConfig,
+    _ tell: @escaping Tell
   ) async throws -> CRIImage {
     let key: String = "\(pod.metadata.uid)_\(spec.image)"
     if let failure = lastErrors[key], let left: Duration = backOff.remaining(key, since: failure.time, now: clock()) {
@@ -84,8 +99,8 @@ actor ImagePuller {
     }
     tell("Normal", "Pulling", "Pulling image \"\(container.image)\"")
     let asked: ContinuousClock.Instant = .now
-    await enter()
-    defer { leave() }
+    try await enter(registry)
+    defer { leave(registry) }
     let started: ContinuousClock.Instant = .now
     do {
       let reference: String = try await pull(spec, pod, sandbox)
@@ -126,17 +141,34 @@ actor ImagePuller {
     throw failure ?? KubeletError(.runtime, "no credentials")
   }
 
-  private func enter() async {
-    if running < limit {
-      running += 1
-    } else {
-      // Handed on by `leave`, so that the count stays.
-      await withCheckedContinuation { waiters.append($0) }
+  /// Waits for a registry's turn; a pod that is deleted meanwhile waits no longer.
+  private func enter(_ registry: String) async throws {
+    while running[registry, default: 0] >= limit {
+      let turn: WakeSignal = WakeSignal()
+      queues[registry, default: []].append(turn)
+      await turn.wait()
+      guard Task.isCancelled else { continue }
+      if let place: Int = queues[registry]?.firstIndex(where: { $0 === turn }) {
+        queues[registry]?.remove(at: place)
+      } else {
+        // The turn came and is not used.
+        wakeNext(registry)
+      }
+      throw CancellationError()
     }
+    running[registry, default: 0] += 1
   }
 
-  private func leave() {
-    if waiters.isEmpty { running -= 1 } else { waiters.removeFirst().resume() }
+  private func leave(_ registry: String) {
+    let left: Int = running[registry, default: 1] - 1
+    running[registry] = left > 0 ? left : nil
+    wakeNext(registry)
+  }
+
+  private func wakeNext(_ registry: String) {
+    guard var queue: [WakeSignal] = queues[registry], !queue.isEmpty else { return }
+    queue.removeFirst().raise()
+    queues[registry] = queue.isEmpty ? nil : queue
   }
 
   /// The image's name with `:latest` where it has neither a tag nor a digest.

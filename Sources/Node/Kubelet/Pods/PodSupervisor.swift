@@ -46,7 +46,7 @@ actor PodSupervisor {
         await podsChanged([pod])
       } else {
         await podsChanged([pod])
-        add(pod)
+        await admit(pod)
       }
     case .deleted(let pod):
       if pod.isMirror {
@@ -93,9 +93,29 @@ actor PodSupervisor {
     await ensureMirrors()
   }
 
-  private func add(_ pod: Pod) {
+  /// Starts a pod of the API, or refuses it where the node has no room for it.
+  private func admit(_ pod: Pod) async {
+    // What ran here before the kubelet was started anew has its place.
+    guard !pod.status.hasStartTime, !pod.metadata.hasDeletionTimestamp else { return add(pod) }
+    var others: [Pod] = []
+    for worker: PodWorker in workers.values where await worker.stage != .terminated && worker.uid != pod.uid {
+      others.append(await worker.pod)
+    }
+    guard workers[pod.uid] == nil else { return }
+    let admission: PodAdmission = PodAdmission(allocatable: services.node.allocatable, others: others)
+    guard let refusal = admission.refusal(of: pod) else { return add(pod) }
+    services.events.record(pod, type: "Warning", reason: refusal.reason, message: refusal.message, fieldPath: "")
     let worker: PodWorker = PodWorker(pod: pod, services: services)
-    workers[pod.uid] = worker
+    await worker.end(
+      with: .init(phase: "Failed", reason: refusal.reason, message: "Pod was rejected: \(refusal.message)", isRefusal: true),
+      grace: 0)
+    start(worker)
+  }
+
+  private func add(_ pod: Pod) { start(PodWorker(pod: pod, services: services)) }
+
+  private func start(_ worker: PodWorker) {
+    workers[worker.uid] = worker
     nursery.start { [self] in
       await worker.run()
       if !Task.isCancelled { await self.ended(worker.uid) }

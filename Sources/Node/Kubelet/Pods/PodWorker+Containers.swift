@@ -67,20 +67,26 @@ extension PodWorker {
     do {
       id = try await services.runtime.createContainer(in: sandbox.id, config: prepared, sandboxConfig: config)
     } catch {
-      tell(pod, "Warning", "Failed", "Error: \(error)", fieldPath: role.fieldPath)
-      throw StartFailure(reason: "CreateContainerError", message: "\(error)", retryAfter: Self.retryAfter)
+      throw failed(role, "CreateContainerError", error)
     }
     tell(pod, "Normal", "Created", "Container created", fieldPath: role.fieldPath)
     do {
       try await services.runtime.startContainer(id)
     } catch {
-      tell(pod, "Warning", "Failed", "Error: \(error)", fieldPath: role.fieldPath)
-      throw StartFailure(reason: "RunContainerError", message: "\(error)", retryAfter: Self.retryAfter)
+      throw failed(role, "RunContainerError", error)
     }
     tell(pod, "Normal", "Started", "Container started", fieldPath: role.fieldPath)
     linkLog(role, id, prepared.logPath)
     await removeOld(role.name, keeping: id)
     if role.container.lifecycle.hasPostStart { try await postStart(role, id) }
+  }
+
+  /// Tells that the runtime refused a container, in the runtime's own words.
+  private func failed(_ role: ContainerRole, _ reason: String, _ error: any Error) -> any Error {
+    if Task.isCancelled { return error }
+    let message: String = (error as? KubeletError)?.detail ?? "\(error)"
+    tell(pod, "Warning", "Failed", "Error: \(message)", fieldPath: role.fieldPath)
+    return StartFailure(reason: reason, message: message, retryAfter: Self.retryAfter)
   }
 
   /// A container that the API knows, but the runtime does not any more, goes on counting.

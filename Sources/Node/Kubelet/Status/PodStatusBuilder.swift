@@ -19,6 +19,8 @@ struct PodStatusBuilder: Sendable {
     var phase: String
     var reason: String
     var message: String
+    /// The pod was refused before anything of it was begun.
+    var isRefusal: Bool = false
   }
 
   var pod: Pod
@@ -52,6 +54,12 @@ struct PodStatusBuilder: Sendable {
       containerStatus(
         ContainerRole(container: Container(common: $0.ephemeralContainerCommon), kind: .ephemeral),
         in: pod.status.ephemeralContainerStatuses)
+    }
+    if verdict?.isRefusal == true {
+      // Of containers that never were there is nothing to tell.
+      status.initContainerStatuses = []
+      status.containerStatuses = []
+      status.ephemeralContainerStatuses = []
     }
     let phase: String = phase(status)
     // An ended pod does not come back to life.

@@ -64,9 +64,20 @@ final class PodStatusSender: Sendable {
       if isFirst { state.isGone = false }
       state.base = pod
       state.current = ClientPodAPI.merged(state.current, foreign: pod.status)
-      if isFirst { state.pending = state.current }
+      // A mirror shows nothing yet; and what others wrote over our part of a status is put right.
+      if isFirst || Self.disagree(state.current, pod.status) { state.pending = state.current }
     }
     signal.raise()
+  }
+
+  /// Whether the API tells something else of the pod than the kubelet does: a node that was not ready for a moment
+  /// has its pods marked so by the control plane, and only the kubelet can tell that they are well.
+  private static func disagree(_ ours: PodStatus, _ theirs: PodStatus) -> Bool {
+    func conditions(_ status: PodStatus) -> [String: String] {
+      let own: [PodCondition] = status.conditions.filter { PodStatusBuilder.ownConditions.contains($0.type) }
+      return Dictionary(own.map { ($0.type, $0.status) }) { first, _ in first }
+    }
+    return ours.phase != theirs.phase || conditions(ours) != conditions(theirs)
   }
 
   /// Writes until cancelled.

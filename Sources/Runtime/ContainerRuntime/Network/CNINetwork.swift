@@ -103,7 +103,9 @@ struct CNINetwork: Sendable {
   ) async throws -> JSONValue {
     guard let path: String = binaryDirectories.map({ $0 + "/" + plugin.type }).first(where: Files.isExecutable) else {
       throw RuntimeError(
-        .failed, "failed to find plugin \"\(plugin.type)\" in path [\(binaryDirectories.joined(separator: " "))]")
+        .failed,
+        "plugin type=\"\(plugin.type)\" failed (\(command.lowercased())): "
+          + "failed to find plugin \"\(plugin.type)\" in path [\(binaryDirectories.joined(separator: " "))]")
     }
     let input: JSONValue = list.request(
       for: plugin, capabilityArguments: request.capabilityArguments, previous: previous)

@@ -49,7 +49,7 @@ extension RuntimeCore {
       let pid: Int32 = Int32(clamping: answer.result["pid"].int ?? 0)
       try records.updateContainer(id) { if $0.state == .running { $0.pid = pid } }
     } catch {
-      let message: String = "failed to start container \"\(id)\": \(error)"
+      let message: String = "unable to start container process: \(error)"
       try records.updateContainer(id) {
         $0.state = .exited
         $0.exitCode = 128
