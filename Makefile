@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help needs build up down test check bench format protos golden golden-record install clean
+.PHONY: help needs build up down test fuzz check bench format protos golden golden-record install clean
 
 help: ## print this text
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -26,6 +26,9 @@ down: ## stop the cluster and remove every trace of it
 
 test: ## everything that CI runs
 	@Tools/test.sh
+
+fuzz: ## feed the readers of outside input with damaged input: SECONDS=60 SEED=1 SUBJECT=json
+	@Tools/fuzz.sh $(SUBJECT)
 
 check: ## the rules of the house that a program can check, without a build
 	@Tools/check.sh

@@ -102,6 +102,10 @@ func tests(
     exclude: exclude, swiftSettings: strict)
 }
 
+func fuzzer(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, path: "Tests/\(path)", swiftSettings: strict)
+}
+
 let kernel: [Target] = [
   // C only where Swift cannot go: clone, and what runs between fork and exec. Knows nothing of pods.
   .target(name: "CKernel", path: "Sources/Kernel/CKernel"),
@@ -261,6 +265,12 @@ let command: [Target] = [
   program("apus-cni", "apus-cni", ["CNIPlugins"]),
 ]
 
+// Feeds everything that reads what comes from outside with generated and damaged input. A program and not a test
+// bundle, as what it looks for ends the process.
+let fuzz: Target = fuzzer(
+  "apus-fuzz", "Fuzz",
+  ["JSON", "YAML", "KubeValues", "Addresses", "OCISpec", "CNISpec", "DNSMessage", "StreamFraming", "APISchema", "Images", "CNIPlugins", "CZlib"])
+
 // `APUS_TESTS=NetlinkTests,JSONTests` narrows the test bundle to what is being worked on.
 let chosenTests: Set<String>? = Context.environment["APUS_TESTS"].map {
   Set($0.split(separator: ",").map(String.init))
@@ -354,5 +364,5 @@ let package = Package(
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: kernel + formats + interfaces + client + api + control + node + runtime + network + storage
-    + command + allTests
+    + command + [fuzz] + allTests
 )

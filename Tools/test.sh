@@ -4,11 +4,11 @@
 #
 # usage: Tools/test.sh [STEP...]
 #
-# Steps: check build unit golden system exchange up bench
+# Steps: check build unit fuzz golden system exchange up bench
 set -euo pipefail
 [ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 0; }
 cd "$(dirname "$(readlink -f "$0")")/.."
-[ $# -gt 0 ] || set -- check build unit golden system exchange up bench
+[ $# -gt 0 ] || set -- check build unit fuzz golden system exchange up bench
 
 passed=0 failed=0
 step() { # NAME COMMAND...
@@ -33,8 +33,12 @@ for name in "$@"; do
     check) step check Tools/check.sh ;;
     build) step build make --no-print-directory build ;;
     unit) step unit unit_tests ;;
+    fuzz) step fuzz env SECONDS=20 Tools/fuzz.sh ;;
     golden) step golden Tools/golden.sh ;;
-    system) step system Tests/Integration/run.sh ;;
+    system)
+      step system Tests/Integration/run.sh
+      step "separate clusters" Tests/Integration/separate.sh
+      ;;
     exchange) step exchange Tests/Exchange/run.sh ;;
     up) step up env SKIP_BUILD=1 Tests/Integration/make_up.sh ;;
     bench) step bench Tools/bench.sh --smoke ;;

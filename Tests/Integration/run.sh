@@ -4,7 +4,8 @@
 #
 # usage: Tests/Integration/run.sh [PYTEST-ARG...]
 #
-# Environment: APUS (the executable, .build/release/apus), KEEP=1 leaves the folder with all logs behind.
+# Environment: APUS (the executable, .build/release/apus), KEEP=1 leaves the folder with all logs behind;
+# PREPARE (a script that is sourced in the namespaces before the cluster starts), TESTS (other tests than this folder).
 set -euo pipefail
 [ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 0; }
 here=$(dirname "$(readlink -f "$0")")
@@ -39,6 +40,8 @@ ip route add default via 10.240.0.254 dev node0
 root=$APUS_TEST_ROOT
 Tools/registry.sh start "$root/registry" 127.0.0.1:5000
 Tools/images/build.py --push 127.0.0.1:5000 > "$root/images.log"
+# shellcheck source=/dev/null
+[ -z "${PREPARE:-}" ] || . "$PREPARE"
 # The namespaces as the test begins with them; the census looks at them again at the end.
 python3 "$here/census.py" --inside "$root" > "$root/before"
 finish() {
@@ -58,7 +61,7 @@ if ! "$APUS" up --root="$root/node" --node-ip=10.240.0.1 --node-name=node-1; the
   exit 1
 fi
 export KUBECONFIG=$root/node/etc/kubernetes/admin.conf
-if ! python3 -m pytest --quiet -p no:cacheprovider --tb=short "$here" "$@"; then
+if ! python3 -m pytest --quiet -p no:cacheprovider --tb=short "${TESTS:-$here}" "$@"; then
   mkdir -p "${LOGS:-/tmp/apus-integration-logs}"
   cp "$root"/node/var/log/apus/*.log "${LOGS:-/tmp/apus-integration-logs}/"
   echo "run.sh: the daemons' logs are in ${LOGS:-/tmp/apus-integration-logs}" >&2

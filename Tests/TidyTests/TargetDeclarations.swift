@@ -32,6 +32,9 @@ struct TargetDeclarations {
     for match in package.matches(of: /program\(\s*"([\w-]+)",\s*"([\w\/-]+)",\s*\[([^\]]*)\]/) {
       read("Sources/Command/" + match.2, String(match.1), match.3)
     }
+    for match in package.matches(of: /fuzzer\(\s*"([\w-]+)",\s*"([\w\/-]+)",\s*\[([^\]]*)\]/) {
+      read("Tests/" + match.2, String(match.1), match.3)
+    }
     for match in package.matches(of: /tests\(\s*"(\w+)",\s*"([\w\/-]+)",\s*\[([^\]]*)\]/) {
       read("Tests/" + match.2, String(match.1), match.3)
     }

@@ -1,9 +1,12 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import Glibc
 public import JSON
 import Kernel
 import KubeClient
+import PKI
+import X509
 public import Logging
 
 /// `apus status`: which daemons run, and what the cluster says of itself.
@@ -33,6 +36,7 @@ public struct ClusterStatus: Sendable {
       ]
     }
     var status: JSONValue = ["server": .string(cluster.server), "components": .array(components)]
+    status["problems"] = JSONValue(fullDisks + expiredCertificates)
     do {
       let client: KubeClient = try KubeClient(
         configuration: try ClientConfiguration(kubeconfig: cluster.adminConfig), logger: logger)
@@ -61,6 +65,7 @@ public struct ClusterStatus: Sendable {
       lines.append(column(name, 21) + column(pid, 9) + memory)
     }
     lines += ["", "server  \(status["server"].string ?? "")  \(status["apiServer"].string ?? "")"]
+    for problem: JSONValue in status["problems"].items { lines.append("problem  \(problem.string ?? "")") }
     for node: JSONValue in status["nodes"].items {
       lines.append("node    \(node["name"].string ?? "")  \(node["ready"].bool == true ? "Ready" : "NotReady")")
     }
@@ -68,6 +73,29 @@ public struct ClusterStatus: Sendable {
       lines.append("pods    \(status["pods"]["running"].int ?? 0) of \(total) running")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// The store and the images must have room to write to.
+  private var fullDisks: [String] {
+    // What is not there is not full.
+    guard let usage: Files.FileSystemUsage = try? Files.usage(of: cluster.dataDirectory), usage.totalBytes > 0,
+      usage.availableBytes < Self.freeBytesMin
+    else { return [] }
+    let mebibyte: UInt64 = 1 << 20
+    return ["the disk of \(cluster.dataDirectory) is full: \(usage.availableBytes / mebibyte) MiB of \(usage.totalBytes / mebibyte) MiB are left"]
+  }
+
+  /// With less than this the store cannot be sure of its next write.
+  private static let freeBytesMin: UInt64 = 16 << 20
+
+  private var expiredCertificates: [String] {
+    // A cluster without certificates is one that was never up.
+    let names: [String] = ((try? Files.list(cluster.pkiDirectory)) ?? []).filter { $0.hasSuffix(".crt") }.sorted()
+    return names.compactMap { name in
+      let path: String = "\(cluster.pkiDirectory)/\(name)"
+      guard let text: String = Files.textIfThere(path), let expiry: Date = Certificate.expiry(ofPEM: text), expiry < Date() else { return nil }
+      return "the certificate \(path) has expired: apus up renews it"
+    }
   }
 
   /// The proportional set size of a process: its own pages, and its share of those that it shares.

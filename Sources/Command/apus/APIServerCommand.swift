@@ -190,6 +190,6 @@ enum APIServerCommand: DaemonCommand {
     if let proxies: [UInt8] = configuration.requestHeader?.clientCA { authorities += [10] + proxies }
     return HTTPServerTLS(
       certificateChainPEM: chain, privateKeyPEM: key, clientAuthoritiesPEM: authorities.isEmpty ? nil : authorities,
-      clientCertificates: authorities.isEmpty ? .none : .optional)
+      clientCertificates: authorities.isEmpty ? .none : .handedOn)
   }
 }

@@ -56,10 +56,12 @@ public struct FieldSelector: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func requirement(_ term: String) throws(KubeValuesError) -> Requirement {
-    for (separator, isNegated) in [("!=", true), ("==", false), ("=", false)] {
-      guard let range: Range<String.Index> = term.firstRange(of: separator) else { continue }
-      let value: String = try unescape(String(term[range.upperBound...]), term)
-      return Requirement(field: String(term[..<range.lowerBound]), value: value, isNegated: isNegated)
+    // The first operator in the text counts; what looks like another one behind it is of the value.
+    for place: String.Index in term.indices {
+      for (separator, isNegated) in [("!=", true), ("==", false), ("=", false)] where term[place...].hasPrefix(separator) {
+        let value: String = try unescape(String(term[place...].dropFirst(separator.count)), term)
+        return Requirement(field: String(term[..<place]), value: value, isNegated: isNegated)
+      }
     }
     throw KubeValuesError(.invalidSelector, "invalid selector: '\(term)'; can't understand '\(term)'")
   }

@@ -29,8 +29,14 @@ extension YAML {
     if text.hasPrefix("---") || text.hasPrefix("...") { return true }
     if text.contains(": ") || text.contains(" #") { return true }
     if isTimestampLike(text) { return true }
-    return text.unicodeScalars.contains {
-      $0.value < 0x20 || $0.value == 0x7F || ($0.value >= 0x80 && $0.value < 0xA0) || $0.value == 0xFEFF
+    return text.unicodeScalars.contains(where: needsEscape)
+  }
+
+  /// What YAML calls not printable, or takes for a line break.
+  static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF: true
+    default: false
     }
   }
 
@@ -105,18 +111,32 @@ private struct YAMLEmitter {
 
   private mutating func write(string text: String, indentation: Int, isKey: Bool) {
     if !isKey, text.contains("\n"),
-      !text.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\n" && $0 != "\t" }),
+      !text.unicodeScalars.contains(where: { YAML.needsEscape($0) && $0 != "\n" && $0 != "\t" }),
       text.first != " ", text.first != "\n", !text.contains(" \n")
     {
       writeBlock(text, indentation: indentation)
     } else if !YAML.needsQuotes(text) {
       append(text)
-    } else if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) || text.contains("'") {
-      JSONValue.write(text, to: &output)
+    } else if text.unicodeScalars.contains(where: YAML.needsEscape) || text.contains("'") {
+      writeEscaped(text)
     } else if case .string = YAML.plain(text) {
       append("'" + text + "'")
     } else {
       append("\"" + text + "\"")
+    }
+  }
+
+  /// A text in double quotes; the escapes of JSON are YAML's too, and YAML needs some more.
+  private mutating func writeEscaped(_ text: String) {
+    var json: [UInt8] = []
+    JSONValue.write(text, to: &json)
+    for scalar: Unicode.Scalar in String(decoding: json, as: UTF8.self).unicodeScalars {
+      if YAML.needsEscape(scalar) {
+        let digits: String = String(scalar.value, radix: 16)
+        append("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+      } else {
+        append(String(scalar))
+      }
     }
   }
 

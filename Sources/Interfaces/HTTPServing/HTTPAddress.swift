@@ -25,6 +25,9 @@ public struct HTTPServerTLS: Sendable {
     case none
     /// Asked for; when one is sent it must be valid under the client authority.
     case optional
+    /// Asked for, and handed on with each request as it is: who serves the requests verifies it, and can answer one
+    /// that has expired with words instead of a broken connection.
+    case handedOn
     /// No connection without one.
     case required
   }
@@ -59,7 +62,7 @@ public struct HTTPServerTLS: Sendable {
       settings.applicationProtocols = offersHTTP2 ? ["h2", "http/1.1"] : ["http/1.1"]
       switch clientCertificates {
       case .none: settings.certificateVerification = .none
-      case .optional: settings.certificateVerification = .optionalVerification
+      case .optional, .handedOn: settings.certificateVerification = .optionalVerification
       case .required: settings.certificateVerification = .noHostnameVerification
       }
       if let clientAuthoritiesPEM, clientCertificates != .none {

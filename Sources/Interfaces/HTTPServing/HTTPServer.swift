@@ -76,6 +76,7 @@ public struct HTTPServer: Sendable {
   }
 
   private func bind(services: ServerServices, context: NIOSSLContext?) async throws -> any Channel {
+    let handsCertificatesOn: Bool = configuration.tls?.clientCertificates == .handedOn
     let bootstrap: ServerBootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -86,7 +87,8 @@ public struct HTTPServer: Sendable {
           if channel.remoteAddress?.port != nil {
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
           }
-          try ServerPipeline.configure(channel, services: services, context: context)
+          try ServerPipeline.configure(
+            channel, services: services, context: context, handsCertificatesOn: handsCertificatesOn)
         }
       }
     do {
@@ -157,25 +159,46 @@ final class ConnectionRegistry: Sendable {
   }
 }
 
+/// The certificates that a client has shown in the handshake, its own first.
+private final class ShownChain: Sendable {
+  let chain: Mutex<[[UInt8]]> = Mutex([])
+}
+
 /// Sets up the handlers of one accepted connection.
 enum ServerPipeline {
   /// As many as Go's clients open at most.
   private static let streamsPerConnection: Int = 1000
   private static let streamWindowBytes: Int = 256 * 1024
 
-  static func configure(_ channel: any Channel, services: ServerServices, context: NIOSSLContext?) throws {
+  static func configure(
+    _ channel: any Channel, services: ServerServices, context: NIOSSLContext?, handsCertificatesOn: Bool
+  ) throws {
     guard let context else {
       try configureHTTP1(channel, services: services, peer: peer(of: channel, certificates: [], isTLS: false))
       return
     }
     let pipeline: ChannelPipeline.SynchronousOperations = channel.pipeline.syncOperations
-    try pipeline.addHandler(NIOSSLServerHandler(context: context))
+    let shown: ShownChain = ShownChain()
+    if handsCertificatesOn {
+      try pipeline.addHandler(
+        NIOSSLServerHandler(context: context) { chain, verdict in
+          // One that cannot be read is as good as none.
+          let chain: [[UInt8]] = chain.compactMap { try? $0.toDERBytes() }
+          shown.chain.withLock { $0 = chain }
+          verdict.succeed(.certificateVerified)
+        })
+    } else {
+      try pipeline.addHandler(NIOSSLServerHandler(context: context))
+    }
     try pipeline.addHandler(
       ApplicationProtocolNegotiationHandler { (result: ALPNResult, channel: any Channel) in
         channel.eventLoop.makeCompletedFuture {
           let ssl: NIOSSLHandler = try channel.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
           let der: [UInt8]? = try ssl.peerCertificate?.toDERBytes()
-          let peer: PeerDescription = peer(of: channel, certificates: der.map { [$0] } ?? [], isTLS: true)
+          // A session that is resumed shows the certificate alone.
+          var certificates: [[UInt8]] = shown.chain.withLock { $0 }
+          if certificates.isEmpty, let der { certificates = [der] }
+          let peer: PeerDescription = peer(of: channel, certificates: certificates, isTLS: true)
           if case .negotiated("h2") = result {
             try configureHTTP2(channel, services: services, peer: peer)
           } else {

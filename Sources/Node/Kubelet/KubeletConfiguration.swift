@@ -136,6 +136,8 @@ public struct KubeletConfiguration: Sendable {
     .init(signal: "memory.available", value: "100Mi"), .init(signal: "nodefs.available", value: "10%"),
     .init(signal: "nodefs.inodesFree", value: "5%"), .init(signal: "imagefs.available", value: "15%"),
   ]
+  /// How long the node is said to lack something after it was last seen to.
+  public var evictionPressureTransitionPeriod: Duration = .seconds(300)
   /// How pods' secrets are looked up when a manifest has none.
   public var enableServer: Bool = true
   /// The configuration as it was read, for /configz.

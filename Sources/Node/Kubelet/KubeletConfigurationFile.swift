@@ -98,6 +98,7 @@ public struct KubeletConfigurationFile: Sendable {
       configuration.containerLogMaxBytes = amount.value
     }
     if let value: Int = number("maxParallelImagePulls") { configuration.maxParallelImagePulls = value }
+    if let value: Duration = duration("evictionPressureTransitionPeriod") { configuration.evictionPressureTransitionPeriod = value }
     let thresholds: [String: String] = pairs("evictionHard")
     if !thresholds.isEmpty {
       configuration.evictionHard = thresholds.sorted { $0.key < $1.key }.map { .init(signal: $0.key, value: $0.value) }

@@ -38,7 +38,8 @@ public struct ImagesError: Error, Sendable, CustomStringConvertible {
 
   /// The error of the system call that has just failed.
   static func system(_ call: String, _ path: String, number: CInt = errno) -> ImagesError {
-    ImagesError(code: .system, message: "\(call) \(path): \(String(cString: strerror(number)))")
+    let why: String = String(cString: strerror(number))
+    return ImagesError(code: .system, message: "\(call) \(path): \(why.prefix(1).lowercased())\(why.dropFirst())")
   }
 
   public var description: String { cause.map { "\(message): \($0)" } ?? message }

@@ -13,6 +13,8 @@ final class LayerTree {
   static let opaqueAttribute: String = "trusted.overlay.opaque"
   /// As many symbolic links as the kernel follows in one path.
   private static let linksMax: Int = 40
+  /// Directories nested deeper than any image has them: removing them takes a descriptor for each level.
+  private static let depthMax: Int = 256
 
   /// The directory of the new layer.
   let root: String
@@ -80,6 +82,9 @@ final class LayerTree {
     var links: Int = 0
     while let part: String = pending.popLast() {
       if part == "." || part.isEmpty { continue }
+      guard real.count < Self.depthMax else {
+        throw ImagesError(code: .invalidData, message: "layer: directories are nested deeper than \(Self.depthMax)")
+      }
       if part == ".." {
         _ = real.popLast()
         continue

@@ -9,6 +9,22 @@ import Testing
 @Suite struct FieldManagerTests {
   static let now: String = "2026-01-02T03:04:05Z"
 
+  @Test func `an applied item without any of its keys is refused`() throws {
+    let kind: KindSchema = try #require(SchemaRegistry.builtIn.kind("", "v1", "ConfigMap"))
+    let configuration: JSONValue = [
+      "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "a", "ownerReferences": [["name": "x"]]],
+    ]
+    do {
+      _ = try FieldManager(kind: kind).applied(live: .null, configuration: configuration, manager: "m", force: false, time: Self.now)
+      Issue.record("it was accepted")
+    } catch {
+      #expect(
+        error.message.hasSuffix(
+          ".metadata.ownerReferences: element 0: associative list with keys has an element that omits all key fields "
+            + "[\"uid\"] (and doesn't have default values for any key fields)"), "\(error.message)")
+    }
+  }
+
   /// In the recorded conversations, what the creator of an object owns is what the object has (and the server may
   /// put more in after the owner was noted).
   @Test(.enabled(if: GoldenCorpus.isPresent))

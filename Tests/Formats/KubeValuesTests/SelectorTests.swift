@@ -35,6 +35,9 @@ import Testing
     #expect(selector.matches { ["a": "b,c", "d": "x", "f": "=g"][$0] ?? "" })
     #expect(!selector.matches { ["a": "b,c", "d": "e", "f": "=g"][$0] ?? "" })
     #expect(throws: KubeValuesError.self) { try FieldSelector(parsing: "novalue") }
+    // The first operator counts, whatever follows.
+    #expect(throws: KubeValuesError.self) { try FieldSelector(parsing: "a=b==") }
+    #expect(throws: KubeValuesError.self) { try FieldSelector(parsing: "a=b!=c") }
   }
 
   @Test func `times are written and read`() throws {

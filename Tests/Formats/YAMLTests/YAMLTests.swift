@@ -55,6 +55,7 @@ import YAML
       "object": [:], "block": "line one\nline two\n", "noEnd": "one\ntwo", "several": "one\n\n\n", "colon": "a: b",
       "hash": "a #b", "dash": "- a", "star": "*a", "quote": "it's", "tab": "a\tb", "date": "2026-11-21", "space": " a",
       "float": 1.5, "tilde": "~", "brace": "{a}", "unicode": "grün",
+      "next": "a\u{85}b", "separators": "a\u{2028}b\u{2029}c\n", "control": "\u{9b}1m", "mark": "a\u{feff}",
     ]
     var expected: JSONObject = try #require(value.object)
     expected["null"] = .some(.null)

@@ -76,4 +76,10 @@ struct MergeType {
     if fields.count > 1 { fields.sort { $0.name < $1.name } }
     return .key(fields)
   }
+
+  /// Whether an item has none of the keys that would name it, not even by default.
+  func omitsKeys(_ item: JSONValue, _ keys: [String]) -> Bool {
+    guard case .key(let fields) = step(of: item) else { return false }
+    return !keys.isEmpty && fields.allSatisfy(\.value.isNull)
+  }
 }

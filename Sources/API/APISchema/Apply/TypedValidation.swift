@@ -41,13 +41,19 @@ extension TypedValue {
     var errors: [String] = []
     var seen: Set<PathElement> = []
     for (index, item) in items.enumerated() {
-      if case .map = type.merge {
+      if case .map(let keys) = type.merge {
         if item.isNull {
           errors.append("\(path): element \(index): associative list with keys may not have a null element")
           continue
         }
         guard item.object != nil else {
           errors.append("\(path): element \(index): associative list with keys may not have non-map elements")
+          continue
+        }
+        guard !type.omitsKeys(item, keys) else {
+          errors.append(
+            "\(path): element \(index): associative list with keys has an element that omits all key fields "
+              + "[\(keys.map(\.goQuoted).joined(separator: " "))] (and doesn't have default values for any key fields)")
           continue
         }
       }

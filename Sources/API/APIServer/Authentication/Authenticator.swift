@@ -27,8 +27,8 @@ struct Authenticator: Sendable {
 
   /// - Throws: 401.
   func authenticate(_ request: HTTPRequest) async throws -> UserInfo {
-    if let der: [UInt8] = request.peerCertificatesDER.first {
-      let certificate: ClientCertificates.Known = certificates.read(der)
+    let isShowingCertificate: Bool = !request.peerCertificatesDER.isEmpty
+    if isShowingCertificate, let certificate = await certificates.read(request.peerCertificatesDER) {
       if certificate.isFrontProxy, let user: UserInfo = fromHeaders(request.headers, certificate) { return user }
       if certificate.isClient, let user: UserInfo = certificate.user { return Self.authenticated(user) }
     }
@@ -36,7 +36,8 @@ struct Authenticator: Sendable {
       guard let user: UserInfo = await user(token: token) else { throw StatusError.unauthorized("Unauthorized") }
       return Self.authenticated(user)
     }
-    guard allowsAnonymous else { throw StatusError.unauthorized("Unauthorized") }
+    // Who shows a certificate that does not hold wants to be somebody, and not nobody.
+    guard allowsAnonymous, !isShowingCertificate else { throw StatusError.unauthorized("Unauthorized") }
     return .anonymous
   }
 

@@ -8,25 +8,27 @@ import X509
 
 /// Reads client certificates: the common name is the user, the organizations are the groups.
 ///
-/// TLS has verified the chain already; which of the authorities issued a certificate is found here.
+/// TLS only asks for them. Whether one holds is found here, with every request: a connection may outlive it.
 final class ClientCertificates: Sendable {
   struct Known: Sendable {
     var user: UserInfo?
     var commonName: String = ""
     var isClient: Bool = false
     var isFrontProxy: Bool = false
+    /// When the whole chain holds.
+    var validity: ClosedRange<Date> = Date.distantPast...Date.distantFuture
   }
 
   /// So many certificates are remembered; a machine's clients are far fewer.
   private static let limit: Int = 4096
 
-  private let clientAuthorities: [Certificate]
-  private let proxyAuthorities: [Certificate]
+  private let clientAuthorities: CertificateStore
+  private let proxyAuthorities: CertificateStore
   private let known: Mutex<[[UInt8]: Known]> = Mutex([:])
 
   init(clientCA: [UInt8]?, requestHeaderCA: [UInt8]?) throws {
-    clientAuthorities = try Self.authorities(clientCA, "--client-ca-file")
-    proxyAuthorities = try Self.authorities(requestHeaderCA, "--requestheader-client-ca-file")
+    clientAuthorities = CertificateStore(try Self.authorities(clientCA, "--client-ca-file"))
+    proxyAuthorities = CertificateStore(try Self.authorities(requestHeaderCA, "--requestheader-client-ca-file"))
   }
 
   private static func authorities(_ pem: [UInt8]?, _ flag: String) throws -> [Certificate] {
@@ -38,9 +40,11 @@ final class ClientCertificates: Sendable {
     } catch { throw APIServerError(.invalidConfiguration, "\(flag): no certificates in it: \(error)") }
   }
 
-  func read(_ der: [UInt8]) -> Known {
-    if let found: Known = known.withLock({ $0[der] }) { return found }
-    let fresh: Known = parse(der)
+  /// Who shows this chain, the certificate first; nil where it does not hold now.
+  func read(_ chain: [[UInt8]]) async -> Known? {
+    guard let der: [UInt8] = chain.first else { return nil }
+    if let found: Known = known.withLock({ $0[der] }) { return found.validity.contains(Date()) ? found : nil }
+    guard let fresh: Known = await parse(der, intermediates: chain.dropFirst()) else { return nil }
     known.withLock { known in
       if known.count >= Self.limit { known.removeAll() }
       known[der] = fresh
@@ -48,8 +52,13 @@ final class ClientCertificates: Sendable {
     return fresh
   }
 
-  private func parse(_ der: [UInt8]) -> Known {
-    guard let certificate: Certificate = try? Certificate(derEncoded: der) else { return Known() }
+  private func parse(_ der: [UInt8], intermediates: ArraySlice<[UInt8]>) async -> Known? {
+    guard let certificate: Certificate = try? Certificate(derEncoded: der) else { return nil }
+    // What is no certificate cannot help to verify one.
+    let others: CertificateStore = CertificateStore(intermediates.compactMap { try? Certificate(derEncoded: $0) })
+    let client: ClosedRange<Date>? = await Self.validity(of: certificate, others, under: clientAuthorities)
+    let proxy: ClosedRange<Date>? = await Self.validity(of: certificate, others, under: proxyAuthorities)
+    guard let validity: ClosedRange<Date> = client ?? proxy else { return nil }
     var result: Known = Known()
     var groups: [String] = []
     for relative: RelativeDistinguishedName in certificate.subject {
@@ -59,8 +68,9 @@ final class ClientCertificates: Sendable {
         if attribute.type == .RDNAttributeType.organizationName { groups.append(value) }
       }
     }
-    result.isClient = clientAuthorities.contains { issued(certificate, by: $0) }
-    result.isFrontProxy = proxyAuthorities.contains { issued(certificate, by: $0) }
+    result.isClient = client != nil
+    result.isFrontProxy = proxy != nil
+    result.validity = validity
     if !result.commonName.isEmpty {
       let digest: String = SHA256.hash(data: Data(der)).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
       result.user = UserInfo(
@@ -70,11 +80,18 @@ final class ClientCertificates: Sendable {
     return result
   }
 
-  /// Issued directly, or (with intermediates, which TLS checked) by somebody else below the only authority.
-  private func issued(_ certificate: Certificate, by authority: Certificate) -> Bool {
-    if certificate.issuer == authority.subject {
-      return authority.publicKey.isValidSignature(certificate.signature, for: certificate)
-    }
-    return proxyAuthorities.isEmpty
+  /// When a chain to one of the authorities holds; nil where there is none that holds now, or the certificate is
+  /// not for clients.
+  private static func validity(
+    of certificate: Certificate, _ intermediates: CertificateStore, under authorities: CertificateStore
+  ) async -> ClosedRange<Date>? {
+    // Without the extension a certificate is for any use.
+    if let usages = try? certificate.extensions.extendedKeyUsage, !usages.contains(.clientAuth), !usages.contains(.any) { return nil }
+    var verifier = Verifier(rootCertificates: authorities) { RFC5280Policy() }
+    let result: CertificateValidationResult = await verifier.validate(leaf: certificate, intermediates: intermediates)
+    guard case .validCertificate(let chain) = result else { return nil }
+    let first: Date = chain.map(\.notValidBefore).max() ?? .distantPast
+    let last: Date = chain.map(\.notValidAfter).min() ?? .distantFuture
+    return first <= last ? first...last : nil
   }
 }

@@ -26,6 +26,7 @@ final class ReferencedObjects: PodObjects, Sendable {
   }
   private struct Token {
     var text: String
+    var issued: Timestamp
     var renewal: Timestamp
     var expiry: Timestamp
   }
@@ -217,7 +218,8 @@ final class ReferencedObjects: PodObjects, Sendable {
     let key: String = "\(pod.metadata.uid)/\(audience)/\(seconds)"
     let now: Timestamp = .now
     let kept: Token? = state.withLock { $0.tokens[key] }
-    if let kept, now < kept.renewal { return kept.text }
+    // One from a time that is yet to come was made before the clock was set back: nobody accepts it.
+    if let kept, kept.issued <= now, now < kept.renewal { return kept.text }
     var request: AuthenticationTokenRequest = AuthenticationTokenRequest()
     request.metadata.namespace = pod.metadata.namespace
     request.spec.expirationSeconds = seconds
@@ -236,7 +238,7 @@ final class ReferencedObjects: PodObjects, Sendable {
       let life: Int64 = max(expiry.seconds - now.seconds, 1)
       // Renewed when a fifth of its life, or a day, is left.
       let renewal: Timestamp = now + .seconds(min(life * 4 / 5, 86_400))
-      state.withLock { $0.tokens[key] = Token(text: answer.status.token, renewal: renewal, expiry: expiry) }
+      state.withLock { $0.tokens[key] = Token(text: answer.status.token, issued: now, renewal: renewal, expiry: expiry) }
       return answer.status.token
     } catch {
       if let kept, now < kept.expiry { return kept.text }
