@@ -183,7 +183,7 @@ let api: [Target] = [
   room("APISchema", "API/APISchema", ["JSON", "KubeValues", protobuf]),
   // Revisions, compare-and-swap, ranges, watches: SQLite or etcd beneath, the watch cache above. Knows bytes, not kinds.
   room("APIStore", "API/APIStore",
-    ["JSON", "Etcd", "GRPCSockets", grpcCore, grpcHTTP2, grpcProtobuf, sqlite, logging, deque, nioCore, nioSSL]),
+    ["JSON", "Kernel", "Etcd", "GRPCSockets", grpcCore, grpcHTTP2, grpcProtobuf, sqlite, logging, deque, nioCore, nioSSL]),
   // What a kind does beyond its schema: one strategy a kind, its validation, defaults and table.
   room("APIResources", "API/APIResources",
     ["JSON", "APISchema", "KubeValues", "Addresses", "YAML", crypto]),

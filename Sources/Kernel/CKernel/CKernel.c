@@ -263,6 +263,8 @@ int apus_epoll_wait(int epoll, struct apus_event *events, int count, int millise
   return result;
 }
 
+int apus_sync_file_system(int fd) { return syncfs(fd); }
+
 int apus_file_system_usage(const char *path, uint64_t figures[5]) {
   struct statvfs found;
   if (statvfs(path, &found) < 0) return -1;

@@ -218,6 +218,12 @@ public enum Files {
     try systemCall("mknod", path) { apus_mknod(path, mode, major, minor) }
   }
 
+  /// Waits until everything on the file system of a path is on the disk: one call for many files.
+  public static func syncFileSystem(of path: String) throws(SystemError) {
+    let file: FileDescriptor = try FileDescriptor.open(path)
+    try systemCall("syncfs", path) { apus_sync_file_system(file.raw) }
+  }
+
   /// Free and total bytes and inodes of the file system at the path.
   public static func usage(of path: String) throws(SystemError) -> FileSystemUsage {
     var figures: [UInt64] = [UInt64](repeating: 0, count: 5)

@@ -146,12 +146,14 @@ public enum Processes {
     try systemCall("prctl", "PR_SET_CHILD_SUBREAPER") { apus_prctl(setChildSubreaper, 1, 0, 0, 0) }
   }
 
-  /// The time at which a process started, in clock ticks since boot: with the pid it names a process for ever.
+  /// The time at which a process started, in clock ticks since boot: with the pid it names a process for ever. Nil
+  /// for one that has ended, even where nobody has reaped it yet.
   public static func startTime(_ pid: Int32) -> UInt64? {
     guard let bytes: [UInt8] = try? Files.read("/proc/\(pid)/stat") else { return nil }
     // The name in parentheses may hold blanks and parentheses; the fields after the last one count from 3.
     guard let close: Int = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
     let fields: [Substring] = String(decoding: bytes[(close + 1)...], as: UTF8.self).split(separator: " ")
-    return fields.count > 19 ? UInt64(fields[19]) : nil
+    guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
+    return UInt64(fields[19])
   }
 }

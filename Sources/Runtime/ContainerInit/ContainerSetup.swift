@@ -43,6 +43,7 @@ struct ContainerSetup {
     try mountRoot()
     let root: RootDirectory = try RootDirectory(spec.rootPath)
     try mountAll(root)
+    Failpoints.reach("Init.mounted")
     try makeDevices(root)
     try makeWorkingDirectory(root)
     var slave: String?

@@ -31,6 +31,7 @@ struct Pause {
       }
     }
     try setSysctls()
+    Failpoints.reach("Pause.entered")
     try Signals.blockOrFail([SIGCHLD, SIGTERM, SIGINT])
     try loseEverything()
     // So that lists of processes that show short names show this one.

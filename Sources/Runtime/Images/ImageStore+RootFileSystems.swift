@@ -3,6 +3,7 @@
 internal import CArchive
 internal import Glibc
 internal import JSON
+internal import enum Kernel.Failpoints
 internal import OCISpec
 
 extension ImageStore {
@@ -58,6 +59,7 @@ extension ImageStore {
     let used: [String] = layersOfRootFileSystem(id)
     let doomed: String = "\(configuration.root)/containers/.\(id).removed"
     guard rename(directory, doomed) == 0 || errno == ENOENT else { throw ImagesError.system("rename", directory) }
+    Failpoints.reach("RootFileSystem.removing")
     try await onBlockingThread { try Files.removeTree(doomed) }
     let inUse: Set<String> = Set(resolved.values.flatMap(\.layerNames))
     if used.contains(where: { !inUse.contains($0) && $0 != LayerStore.emptyName }) { collectGarbage() }

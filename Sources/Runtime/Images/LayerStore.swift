@@ -3,6 +3,7 @@
 internal import struct Crypto.SHA256
 internal import Glibc
 internal import JSON
+internal import Kernel
 internal import OCISpec
 
 /// Unpacked layers, one directory per chain ID (image-spec, config.md, Layer ChainID).
@@ -73,8 +74,12 @@ struct LayerStore: Sendable {
       let facts: JSONValue = [
         "chainID": .string(chainID.description), "bytes": JSONValue(usage.bytes), "inodes": JSONValue(usage.inodes),
       ]
+      Failpoints.reach("Unpack.extracted")
+      // Its name says that a layer is whole: what it holds must be on the disk before.
+      try Kernel.Files.syncFileSystem(of: temporary)
       try Files.replace("\(path(name)).json", with: facts.bytes)
       guard rename(temporary, path(name)) == 0 else { throw ImagesError.system("rename", path(name)) }
+      Failpoints.reach("Unpack.renamed")
     } catch {
       // The first error is what matters; the next start removes what is left here.
       try? Files.removeTree(temporary)

@@ -54,6 +54,7 @@ final class InitLaunch {
     spawn.programDescriptor = program.descriptor?.raw ?? -1
     spawn.cgroupDescriptors = groups.map(\.raw)
     spawn.startsSession = true
+    spawn.environment = Failpoints.environment
     spawn.workingDirectory = "/"
     for (number, stream) in request.streams.enumerated() { spawn.descriptors.append((stream, Int32(number))) }
     spawn.descriptors.append((theirs.raw, InitMessage.socketDescriptor))

@@ -15,13 +15,17 @@ public enum PodShim {
   /// Where the runtime waits for the shim to be ready.
   public static let readyDescriptor: Int32 = 3
 
+  /// The lock that says that this shim lives (`FileLock`).
+  private static let lifeDescriptor: Int32 = 4
+
   /// Runs the shim; returns its exit code.
   public static func main(arguments: [String]) -> Int32 {
     guard arguments.count == 2 else {
       try? Kernel.write(2, Array("apus-shim is started by apus runtime; usage: apus-shim CONFIGURATION\n".utf8))
       return 2
     }
-    _ = fcntl(readyDescriptor, F_SETFD, FD_CLOEXEC)
+    for descriptor: Int32 in [readyDescriptor, lifeDescriptor] { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    Failpoints.reach("Shim.begun")
     do {
       let configuration: ShimConfiguration = ShimConfiguration(try JSONValue(parsing: try Files.read(arguments[1])))
       let shim: Shim = try Shim(configuration)
@@ -65,6 +69,7 @@ final class Shim {
   func run() throws(SystemError) {
     try loop.watch(children.raw, .readable) { [unowned self] _ in reap() }
     try loop.watch(listener.raw, .readable) { [unowned self] _ in accept() }
+    Failpoints.reach("Shim.listening")
     try startPause()
     try loop.run()
     try? Files.remove(configuration.socketPath)
@@ -85,7 +90,9 @@ final class Shim {
     ) { [unowned self] outcome in
       pauseLaunch = nil
       switch outcome {
-      case .started: tellReady(state.json)
+      case .started:
+        Failpoints.reach("Shim.ready")
+        tellReady(state.json)
       case .failed(let message):
         tellReady(["error": .string(message)])
         loop.stop()
@@ -206,6 +213,7 @@ extension Shim {
           containers[request.id] = nil
           connection.send(.failure(id: id, message: failure))
         } else {
+          Failpoints.reach("Shim.started")
           connection.send(.response(id: id, result: ["pid": JSONValue(container.pid)]))
         }
       }

@@ -100,6 +100,7 @@ struct NodeService: CSINode.SimpleServiceProtocol {
       source = try LoopDevices.attach(store.data(volume))
     }
     try Mounts.mount(source, on: target, flags: .bind)
+    Failpoints.reach("NodePublishVolume.mounted")
     let options: [String] = request.volumeCapability.mount.mountFlags + (request.readonly ? ["ro"] : [])
     do {
       let flags: MountFlags = try options.reduce(into: MountFlags()) { flags, option in
@@ -135,6 +136,7 @@ struct NodeService: CSINode.SimpleServiceProtocol {
       while try Mounts.all().contains(where: { $0.target == request.targetPath }) {
         try Mounts.unmount(request.targetPath)
       }
+      Failpoints.reach("NodeUnpublishVolume.unmounted")
       try removeTarget(request.targetPath)
       guard let volume: VolumeRecord = await store.volumes[request.volumeID] else { return }
       let isInUse: Bool = try store.isInUse(volume)

@@ -72,7 +72,9 @@ actor VolumeStore {
         try Files.makeDirectories(new, mode: 0o755)
         try Self.fill(Self.data(new, volume.access), volume, from: source)
         try Files.replace("\(new)/record.json", volume.json.bytes)
+        Failpoints.reach("CreateVolume.filled")
         try Files.rename(new, "\(root)/volumes/\(volume.id)")
+        Failpoints.reach("CreateVolume.renamed")
       }
     } catch {
       volumes[volume.id] = nil
@@ -107,6 +109,7 @@ actor VolumeStore {
     try await Self.onBlockingThread {
       try Files.removeTree(doomed)
       try Files.rename(path, doomed)
+      Failpoints.reach("DeleteVolume.renamed")
       try Files.removeTree(doomed)
     }
   }

@@ -31,8 +31,9 @@ final class SQLiteLog {
   init(path: String, isReadOnly: Bool) throws(StoreError) {
     connection = try SQLiteConnection(path: path, isReadOnly: isReadOnly)
     guard !isReadOnly else { return }
-    // WAL: readers do not wait for the writer. FULL: a commit is on the disk before it is acknowledged.
-    try connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+    // WAL: readers do not wait for the writer. EXTRA: a commit is on the disk before it is acknowledged; it comes
+    // first, for it also makes sure that the journal of the change to WAL does not come back after a loss of power.
+    try connection.execute("PRAGMA synchronous = EXTRA; PRAGMA journal_mode = WAL;")
     try connection.execute("PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192;")
     try connection.execute(Self.schema)
   }

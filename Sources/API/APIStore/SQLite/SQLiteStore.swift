@@ -1,6 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import Dispatch
+internal import enum Kernel.Failpoints
 public import Logging
 import Synchronization
 
@@ -174,7 +175,9 @@ public final class SQLiteStore: Store {
           results.append(.failure(refusal ?? StoreError(.unavailable, "the write was not decided")))
         }
       }
+      if !events.isEmpty { Failpoints.reach("Store.appended") }
       try log.commit()
+      if !events.isEmpty { Failpoints.reach("Store.committed") }
       hub.deliver(events)
       revision.store(next - 1, ordering: .releasing)
       return results

@@ -109,6 +109,8 @@ int apus_epoll_create(void);
 int apus_epoll_control(int epoll, int operation, int fd, uint32_t readiness, uint64_t token);
 // At most 64 events.
 int apus_epoll_wait(int epoll, struct apus_event *events, int count, int milliseconds);
+// syncfs(2).
+int apus_sync_file_system(int fd);
 // total, available and free bytes, then total and free inodes.
 int apus_file_system_usage(const char *path, uint64_t figures[5]);
 // A timerfd on CLOCK_MONOTONIC, non-blocking and close-on-exec.

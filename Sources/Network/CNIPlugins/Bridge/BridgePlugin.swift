@@ -2,6 +2,7 @@
 
 import Addresses
 public import CNISpec
+import Kernel
 import Netlink
 
 /// `bridge`: connects the container to a bridge of the host by a veth pair.
@@ -59,6 +60,7 @@ public struct BridgePlugin: Plugin {
     let hostLink: Link = try kernel("set up veth pair") {
       try containerLink.create(port: bridge, in: namespace.fileDescriptor, &socket)
     }
+    Failpoints.reach("bridge.ADD.link")
     let hostIndex: Int32 = hostLink.index
     undo.add { () throws(CNIError) in
       try kernel("delete veth pair") {
@@ -76,6 +78,7 @@ public struct BridgePlugin: Plugin {
       let (network, attachment) = (call.networkName, call.attachment)
       undo.add { () throws(CNIError) in try Masquerade.remove(network: network, attachment) }
       try Masquerade.add(result.ips.map(\.address), network: network, attachment)
+      Failpoints.reach("bridge.ADD.masquerade")
     }
     forgetNeighbours(result, bridge.index, &socket)
     // The bridge's hardware address may have changed with its first port.
@@ -144,6 +147,7 @@ public struct BridgePlugin: Plugin {
         }
       }
     }
+    Failpoints.reach("bridge.DEL.link")
     if configuration.masquerades { try Masquerade.remove(network: call.networkName, call.attachment) }
     try ipam?.perform(.delete)
   }

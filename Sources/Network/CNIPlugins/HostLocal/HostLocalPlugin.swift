@@ -55,6 +55,7 @@ public struct HostLocalPlugin: Plugin {
   public func delete() throws(CNIError) {
     let store: LeaseStore = try openStore()
     for lease in try store.leases() where owns(lease.attachment) { try store.release(lease.address) }
+    try store.removeEmpty()
   }
 
   /// Leases of very old versions do not name the link.

@@ -2,6 +2,7 @@
 
 import Addresses
 import CNISpec
+import Kernel
 
 /// The leases of one network: a folder with a file for each address given, named after it.
 ///
@@ -50,10 +51,21 @@ struct LeaseStore: ~Copyable {
   /// Gives an address to a container; false where it is taken.
   func reserve(_ address: IPAddress, for attachment: Attachment) throws(CNIError) -> Bool {
     let content: [UInt8] = Self.content(attachment)
-    if try PluginSystem.createFile(path(address), content) { return true }
+    if try PluginSystem.createFile(path(address), content) {
+      Failpoints.reach("host-local.ADD.reserved")
+      return true
+    }
     guard try PluginSystem.readFile(path(address), limit: 4096)?.isEmpty == true else { return false }
     try PluginSystem.writeFile(path(address), content)
     return true
+  }
+
+  /// Removes the files of processes that died before they filled them: we have the lock, so that nobody is about to.
+  func removeEmpty() throws(CNIError) {
+    for name: String in try PluginSystem.names(in: folder) {
+      guard let address: IPAddress = IPAddress(name) else { continue }
+      if try PluginSystem.readFile(path(address), limit: 4096)?.isEmpty == true { try release(address) }
+    }
   }
 
   /// Takes an address back.

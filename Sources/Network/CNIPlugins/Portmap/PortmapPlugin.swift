@@ -2,6 +2,7 @@
 
 import Addresses
 public import CNISpec
+import Kernel
 import Netlink
 import Nftables
 
@@ -44,6 +45,7 @@ public struct PortmapPlugin: Plugin {
       for family: IPFamily in IPFamily.allCases {
         guard let container: IPAddress = address(family, result) else { continue }
         try open(HostPorts(family: family), container)
+        Failpoints.reach("portmap.ADD.opened")
       }
     } catch {
       throw undo.failing(with: error)

@@ -15,8 +15,11 @@ struct ChildProcess {
   private static let outputBytesMax: Int = 4 << 20
 
   /// Runs a program with the given input.
+  ///
+  /// - Parameter lock: a lock that the program holds as long as it runs, even without us.
   static func run(
-    _ path: String, arguments: [String] = [], environment: [String], input: [UInt8], reactor: Reactor
+    _ path: String, arguments: [String] = [], environment: [String], input: [UInt8], keeping lock: FileLock? = nil,
+    reactor: Reactor
   ) async throws -> Output {
     // In memory, so that nobody has to wait for the program to read it.
     let memory: FileDescriptor = try Memory.file("input")
@@ -32,6 +35,7 @@ struct ChildProcess {
     let (errorReader, errorWriter) = (SharedDescriptor(owning: error.reader), error.writer)
     var request: SpawnRequest = SpawnRequest(path: path, arguments: [path] + arguments, environment: environment)
     request.descriptors = [(standardInput.raw, 0), (outputWriter, 1), (errorWriter, 2)]
+    if let lock { request.descriptors.append((lock.raw, 3)) }
     let process: (pid: Int32, descriptor: Int32)
     do {
       defer {

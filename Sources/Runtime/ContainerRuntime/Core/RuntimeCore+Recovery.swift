@@ -33,8 +33,12 @@ extension RuntimeCore {
   }
 
   private func recover(_ sandbox: SandboxRecord) async throws {
+    guard sandbox.isReady || sandbox.pausePID != 0 else {
+      logger.warning("a pod that was never finished is removed", metadata: ["id": "\(sandbox.id)"])
+      return await dismantle(sandbox)
+    }
     let containers: [ContainerRecord] = records.containers(in: sandbox.id)
-    if let shim: ShimConnection = try? connect(sandbox.id),
+    if let shim: ShimConnection = try await findShim(sandbox.id),
       let answer = try? await shim.request(ShimMethod.state, [:])
     {
       let state: ShimState = ShimState(answer.result)
@@ -42,16 +46,20 @@ extension RuntimeCore {
       if state.pausePID == 0, sandbox.isReady { try records.updateSandbox(sandbox.id) { $0.isReady = false } }
       for exit: ProcessExit in state.ended { handle(exit) }
       for container: ContainerRecord in containers where container.state == .running {
-        if state.running[container.id] == nil, records.container(container.id)?.state == .running { lost(container) }
-      }
-      // Started, but not recorded before the runtime ended.
-      for (id, pid) in state.running where records.container(id)?.state == .created {
-        try records.updateContainer(id) {
-          $0.state = .running
-          $0.pid = pid
-          $0.startedAt = SystemClock.now
+        guard state.running[container.id] == nil, records.container(container.id)?.state == .running else { continue }
+        if container.pid != 0 {
+          lost(container)
+        } else {
+          // The shim was never asked to start it, or could not: it did not run.
+          removeCgroup(container.cgroupPath)
+          try records.updateContainer(container.id) {
+            $0.state = .created
+            $0.startedAt = 0
+          }
         }
       }
+      // Started, but its process was not recorded before the runtime ended.
+      for (id, pid) in state.running { try records.updateContainer(id) { $0.pid = pid } }
       return
     }
     forgetShim(sandbox.id)
@@ -76,11 +84,9 @@ extension RuntimeCore {
 
   /// The runtime ended in the middle of making this pod: nobody was told of it.
   private func removeUnknownPod(_ id: String) async {
-    logger.warning("a pod that was never finished is removed", metadata: ["id": "\(id)"])
-    if let shim: ShimConnection = try? connect(id) {
-      forgetShim(id)
-      // Whatever it answers, it is on its way out.
-      _ = try? await shim.request(ShimMethod.shutdown, [:])
+    logger.warning("a pod without a record is removed", metadata: ["id": "\(id)"])
+    do { try await stopShim(id) } catch {
+      logger.warning("the shim of a pod is left", metadata: ["id": "\(id)", "error": "\(error)"])
     }
     removePodState(id)
   }
@@ -101,6 +107,7 @@ extension RuntimeCore {
     removeCgroup(container.cgroupPath)
     try await removeImageVolumes(of: container)
     try await images.removeRootFileSystem(container.id)
+    Failpoints.reach("RemoveContainer.root")
     try Files.removeTree(bundle(container.id))
     try records.removeContainer(container.id)
   }

@@ -15,6 +15,10 @@ extension RuntimeCore {
     let reader: SharedDescriptor = SharedDescriptor(owning: pipe.reader)
     let log: SharedDescriptor
     let null: SharedDescriptor
+    // Held by the shim for as long as it lives: who finds it free knows that there is no shim.
+    guard let life: FileLock = try FileLock.take(shimLock(id)) else {
+      throw RuntimeError(.failed, "sandbox \"\(id)\" has a shim already")
+    }
     let process: (pid: Int32, descriptor: Int32)
     do {
       defer { closeDescriptor(pipe.writer) }
@@ -23,7 +27,8 @@ extension RuntimeCore {
       null = SharedDescriptor(try FileDescriptor.open("/dev/null"))
       var request: SpawnRequest = SpawnRequest(
         path: configuration.libexecDirectory + "/apus-shim", arguments: ["apus-shim", path])
-      request.descriptors = [(null.raw, 0), (log.raw, 1), (log.raw, 2), (pipe.writer, 3)]
+      request.descriptors = [(null.raw, 0), (log.raw, 1), (log.raw, 2), (pipe.writer, 3), (life.raw, 4)]
+      request.environment = Failpoints.environment
       request.startsSession = true
       request.workingDirectory = "/"
       process = try Processes.spawn(request).release()
@@ -38,6 +43,44 @@ extension RuntimeCore {
       throw RuntimeError(.failed, "failed to start sandbox \"\(id)\": \(message)")
     }
     return ShimState(json)
+  }
+
+  private func shimLock(_ id: String) -> String { podState(id) + "/shim.lock" }
+
+  /// The connection to the shim of a pod that this runtime did not start itself; nil where none lives.
+  ///
+  /// A shim that was started a moment before its runtime was killed may not listen yet.
+  func findShim(_ id: String) async throws -> ShimConnection? {
+    if let shim: ShimConnection = try? shim(id) { return shim }
+    let clock: ContinuousClock = ContinuousClock()
+    let deadline: ContinuousClock.Instant = clock.now + Self.shimPatience
+    while true {
+      do throws(SystemError) { return try connect(id) } catch {
+        // Without the pod's directory, which a restart of the machine takes away, there is no shim either.
+        guard Files.exists(podState(id)), try FileLock.take(shimLock(id)) == nil else { return nil }
+        guard clock.now < deadline else {
+          throw RuntimeError(.failed, "the shim of sandbox \"\(id)\" lives and does not answer: \(error)")
+        }
+      }
+      try await clock.sleep(for: .milliseconds(10))
+    }
+  }
+
+  /// How long a shim may take until it listens.
+  private static let shimPatience: Duration = .seconds(10)
+
+  /// Ends a pod's shim, if one runs, and with it the pause process; returns when it has gone.
+  func stopShim(_ id: String) async throws {
+    guard let shim: ShimConnection = try await findShim(id) else { return }
+    forgetShim(id)
+    // Whatever it answers, it is on its way out.
+    _ = try? await shim.request(ShimMethod.shutdown, [:])
+    let clock: ContinuousClock = ContinuousClock()
+    let deadline: ContinuousClock.Instant = clock.now + Self.shimPatience
+    while Files.exists(podState(id)), try FileLock.take(shimLock(id)) == nil {
+      guard clock.now < deadline else { throw RuntimeError(.timedOut, "the shim of sandbox \"\(id)\" does not end") }
+      try await clock.sleep(for: .milliseconds(1))
+    }
   }
 
   /// Buries the shim when it ends, as long as this runtime is its parent.

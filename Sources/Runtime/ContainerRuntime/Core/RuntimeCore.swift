@@ -105,7 +105,7 @@ final class RuntimeCore: Sendable {
 
   /// Connects to a pod's shim and listens to what it tells.
   @discardableResult
-  func connect(_ sandboxID: String) throws -> ShimConnection {
+  func connect(_ sandboxID: String) throws(SystemError) -> ShimConnection {
     let connection: ShimConnection = try ShimConnection(
       path: shimSocket(sandboxID), reactor: reactor,
       onExit: { [exitsContinuation] exit in exitsContinuation.yield(exit) },

@@ -14,6 +14,9 @@ struct NetworkRequest: Sendable {
   var podUID: String
   /// `portMappings`, `bandwidth`, `dns` and the like, for the plugins that declare the capability.
   var capabilityArguments: JSONObject
+  /// Locked while a plugin runs. The plugin inherits the lock, so that after a kill of the runtime the next one
+  /// waits for a plugin that is still at work before it calls another for the same sandbox.
+  var lockPath: String
 }
 
 /// Calls the CNI plugins of the first configuration in a directory (CNI 0.3.0 to 1.1.0, "Section 4: Plugin Delegation"
@@ -53,17 +56,40 @@ struct CNINetwork: Sendable {
     return ["configuration": json, "capabilityArguments": .object(request.capabilityArguments), "result": result]
   }
 
+  /// What `delete` needs when `add` was begun and its outcome is not known.
+  func intention(_ request: NetworkRequest) throws -> JSONValue {
+    record(try configuration(), request, .null)
+  }
+
+  /// Takes the turn of a sandbox; nil where its directory is gone, and with it whoever worked on it.
+  private func turn(_ request: NetworkRequest) async throws -> FileLock? {
+    guard let directory: String = Files.parent(of: request.lockPath), Files.exists(directory) else { return nil }
+    let clock: ContinuousClock = ContinuousClock()
+    let deadline: ContinuousClock.Instant = clock.now + Self.pluginPatience
+    while clock.now < deadline {
+      if let lock: FileLock = try FileLock.take(request.lockPath) { return lock }
+      try await clock.sleep(for: .milliseconds(5))
+    }
+    throw RuntimeError(
+      .timedOut, "a network plugin of an earlier call is still at work for sandbox \"\(request.sandboxID)\"")
+  }
+
+  /// How long a plugin of an earlier call may go on.
+  private static let pluginPatience: Duration = .seconds(30)
+
   /// Attaches the sandbox. Returns what to keep for `delete`; when a plugin fails, all are asked to undo.
   func add(_ request: NetworkRequest) async throws -> JSONValue {
     let list: CNIConfigurationList = try configuration()
+    let turn: FileLock? = try await turn(request)
     var previous: JSONValue?
     do {
       for plugin: CNIConfigurationList.Plugin in list.plugins {
-        previous = try await call("ADD", plugin, list, request, previous: previous)
+        previous = try await call("ADD", plugin, list, request, previous: previous, turn)
+        Failpoints.reach("CNI.ADD.\(plugin.type)")
       }
     } catch {
       // The first failure is the one to tell.
-      try? await delete(record(list, request, previous ?? .null), request)
+      try? await delete(list, request, previous: list.version.hasCheck ? previous : nil, turn)
       throw RuntimeError(.failed, "failed to setup network for sandbox \"\(request.sandboxID)\": \(error)")
     }
     return record(list, request, previous ?? .null)
@@ -76,11 +102,18 @@ struct CNINetwork: Sendable {
     var request: NetworkRequest = request
     request.capabilityArguments = record["capabilityArguments"].object ?? JSONObject()
     let previous: JSONValue? = list.version.hasCheck && !record["result"].isNull ? record["result"] : nil
+    try await delete(list, request, previous: previous, try await turn(request))
+  }
+
+  private func delete(
+    _ list: CNIConfigurationList, _ request: NetworkRequest, previous: JSONValue?, _ turn: FileLock?
+  ) async throws {
     var failure: (any Error)?
     for plugin: CNIConfigurationList.Plugin in list.plugins.reversed() {
-      do { _ = try await call("DEL", plugin, list, request, previous: previous) } catch {
+      do { _ = try await call("DEL", plugin, list, request, previous: previous, turn) } catch {
         failure = failure ?? error
       }
+      Failpoints.reach("CNI.DEL.\(plugin.type)")
     }
     if let failure {
       throw RuntimeError(.failed, "failed to destroy network for sandbox \"\(request.sandboxID)\": \(failure)")
@@ -99,7 +132,7 @@ struct CNINetwork: Sendable {
 
   private func call(
     _ command: String, _ plugin: CNIConfigurationList.Plugin, _ list: CNIConfigurationList, _ request: NetworkRequest,
-    previous: JSONValue?
+    previous: JSONValue?, _ turn: FileLock?
   ) async throws -> JSONValue {
     guard let path: String = binaryDirectories.map({ $0 + "/" + plugin.type }).first(where: Files.isExecutable) else {
       throw RuntimeError(
@@ -117,7 +150,7 @@ struct CNINetwork: Sendable {
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     ]
     let output: ChildProcess.Output = try await ChildProcess.run(
-      path, environment: environment, input: input.bytes, reactor: reactor)
+      path, environment: environment + Failpoints.environment, input: input.bytes, keeping: turn, reactor: reactor)
     if output.exitCode != 0 {
       throw RuntimeError(.failed, "plugin type=\"\(plugin.type)\" name=\"\(list.name)\" failed (\(command.lowercased())): \(Self.reason(output))")
     }

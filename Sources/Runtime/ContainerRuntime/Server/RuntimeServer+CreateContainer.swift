@@ -43,6 +43,7 @@ extension RuntimeCore {
       cgroupPath: hierarchy.group(podGroup + "/" + id).path, logPath: logPath(config, sandbox))
     record.stopSignal = stopSignal(config, image)
     try records.add(record)
+    Failpoints.reach("CreateContainer.recorded")
     do {
       let root: OverlayMount = try await images.prepareRootFileSystem(container: id, image: image.id)
       let user: ContainerUser = try ContainerUser(
@@ -54,6 +55,7 @@ extension RuntimeCore {
       let builder: SpecBuilder = SpecBuilder(
         core: self, sandbox: sandbox, container: record, image: image, root: root)
       let spec: RuntimeSpec = try await builder.build(imageVolumes: volumes)
+      Failpoints.reach("CreateContainer.root")
       record.process = spec.process?.json ?? .null
       record.seccompProgram = spec.seccompProgram
       try Files.makeDirectory(bundle(id), mode: 0o700)
@@ -63,6 +65,7 @@ extension RuntimeCore {
       }
       let finished: ContainerRecord = record
       try records.updateContainer(id) { $0 = finished }
+      Failpoints.reach("CreateContainer.finished")
       return record
     } catch {
       do { try await removeRemains(of: record) } catch let second {

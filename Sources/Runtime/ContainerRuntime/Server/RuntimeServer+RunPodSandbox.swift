@@ -23,6 +23,7 @@ extension RuntimeServer {
       id: id, config: config, runtimeHandler: request.runtimeHandler, createdAt: SystemClock.now, isReady: false,
       cgroupPath: core.hierarchy.group(parent + "/" + id).path)
     try core.records.add(record)
+    Failpoints.reach("RunPodSandbox.recorded")
     do {
       try await core.locks.with(id) { try await core.build(&record) }
     } catch {
@@ -50,16 +51,24 @@ extension RuntimeCore {
     if !record.usesHostNetwork { record.networkNamespace = directory + "/net" }
     let group: Cgroup = hierarchy.group(record.cgroupPath)
     try group.create()
+    Failpoints.reach("RunPodSandbox.namespaces")
     let shimConfiguration: ShimConfiguration = shimConfiguration(record, directory, group)
+    if !record.usesHostNetwork {
+      // Before the first plugin runs: a runtime that is killed meanwhile must know what to undo.
+      record.network = try self.network.intention(networkRequest(record))
+      let intended: SandboxRecord = record
+      try records.updateSandbox(record.id) { $0 = intended }
+    }
     // The network and the shim need only the namespaces: they come to be at the same time.
     async let starting: ShimState = startShim(shimConfiguration)
-    var network: JSONValue = .null
+    var network: JSONValue = record.network
     var failure: (any Error)?
     if !record.usesHostNetwork {
       do { network = try await self.network.add(networkRequest(record)) } catch { failure = error }
     }
     record.network = network
     record.addresses = CNINetwork.addresses(network)
+    Failpoints.reach("RunPodSandbox.network")
     let state: ShimState
     do { state = try await starting } catch {
       let (network, addresses) = (record.network, record.addresses)
@@ -73,6 +82,7 @@ extension RuntimeCore {
     record.shimPID = state.pid
     try connect(record.id)
     if let failure { throw failure }
+    Failpoints.reach("RunPodSandbox.shim")
     record.isReady = true
     let finished: SandboxRecord = record
     try records.updateSandbox(record.id) { $0 = finished }
@@ -155,29 +165,29 @@ extension RuntimeCore {
     let metadata: CRIPodSandboxMetadata = record.config.metadata
     return NetworkRequest(
       sandboxID: record.id, namespacePath: record.networkNamespace, podName: metadata.name,
-      podNamespace: metadata.namespace, podUID: metadata.uid, capabilityArguments: capabilities)
+      podNamespace: metadata.namespace, podUID: metadata.uid, capabilityArguments: capabilities,
+      lockPath: podState(record.id) + "/network.lock")
   }
 
-  /// Takes away all that `build` made, however far it came; the sandbox is then forgotten.
+  /// Takes away all that `build` made, however far it came; the sandbox is then forgotten. Where that fails, it
+  /// stays as one that is not ready, so that RemovePodSandbox can try again.
   func dismantle(_ record: SandboxRecord) async {
+    var isClean: Bool = true
     do {
       try await stopNetwork(records.sandbox(record.id) ?? record)
     } catch {
+      isClean = false
       logger.warning("the network of a failed sandbox is left", metadata: ["id": "\(record.id)", "error": "\(error)"])
     }
-    await stopShim(record.id)
+    do { try await stopShim(record.id) } catch {
+      isClean = false
+      logger.warning("the shim of a failed sandbox is left", metadata: ["id": "\(record.id)", "error": "\(error)"])
+    }
     removeCgroup(record.cgroupPath)
+    guard isClean else { return }
     removePodState(record.id)
     do { try records.removeSandbox(record.id) } catch {
       logger.warning("the record of a failed sandbox is left", metadata: ["id": "\(record.id)", "error": "\(error)"])
     }
-  }
-
-  /// Ends a pod's shim, if one runs, and with it the pause process.
-  func stopShim(_ id: String) async {
-    guard let shim: ShimConnection = (try? shim(id)) ?? (try? connect(id)) else { return }
-    forgetShim(id)
-    // Whatever it answers, it is on its way out.
-    _ = try? await shim.request(ShimMethod.shutdown, [:])
   }
 }

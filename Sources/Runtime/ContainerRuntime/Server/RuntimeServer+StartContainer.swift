@@ -35,6 +35,7 @@ extension RuntimeCore {
       $0.state = .running
       $0.startedAt = SystemClock.now
     }
+    Failpoints.reach("StartContainer.recorded")
     do {
       try group.create()
       var limits: CgroupLimits = CgroupLimits(record.config.linux.resources)
@@ -46,6 +47,7 @@ extension RuntimeCore {
         isStdinOnce: record.config.stdinOnce, hasTerminal: record.config.tty,
         pidNamespace: try pidNamespace(record, sandbox), processFiles: group.processFiles, cgroupsPath: group.path)
       let answer: ShimConnection.Answer = try await shim(sandbox.id).request(ShimMethod.start, request.json)
+      Failpoints.reach("StartContainer.started")
       let pid: Int32 = Int32(clamping: answer.result["pid"].int ?? 0)
       try records.updateContainer(id) { if $0.state == .running { $0.pid = pid } }
     } catch {

@@ -40,6 +40,7 @@ extension RuntimeCore {
     if timeout > .zero {
       let signal: Int32 = Signals.number(record.stopSignal) ?? 15
       try await shim.request(ShimMethod.signal, ["id": .string(id), "signal": JSONValue(signal)])
+      Failpoints.reach("StopContainer.signalled")
       if try await waitForExit(id, timeout: timeout) { return }
     }
     try await shim.request(ShimMethod.signal, ["id": .string(id), "signal": 9, "all": true])

@@ -26,7 +26,9 @@ extension RuntimeServer {
     }
     try await core.locks.with(record.id) {
       guard core.records.sandbox(record.id) != nil else { return }
+      Failpoints.reach("RemovePodSandbox.containers")
       core.removePodState(record.id)
+      Failpoints.reach("RemovePodSandbox.state")
       try core.records.removeSandbox(record.id)
     }
     core.tellEvent(.containerDeletedEvent, container: record.id, sandbox: record.id)
@@ -47,7 +49,9 @@ extension RuntimeCore {
       guard let record: SandboxRecord = records.sandbox(id) else { return }
       try records.updateSandbox(id) { $0.isReady = false }
       try await stopNetwork(record)
-      await stopShim(id)
+      Failpoints.reach("StopPodSandbox.network")
+      try await stopShim(id)
+      Failpoints.reach("StopPodSandbox.shim")
       removeCgroup(record.cgroupPath)
       let directory: String = podState(id)
       for name: String in ["net", "ipc", "uts"] { try Namespaces.unpin(directory + "/" + name) }
