@@ -103,7 +103,9 @@ struct KubeletParts: Sendable {
 
   private mutating func addRuntimeJobs(_ runtime: any RuntimeService, _ logger: Logger) {
     jobs.append { [nursery] in await nursery.run() }
-    let feed: EventFeed = EventFeed(runtime: runtime, logger: logger) { [supervisor] uid in await supervisor.wake(uid) }
+    let feed: EventFeed = EventFeed(
+      runtime: runtime, logger: logger, changed: { [supervisor] uid in await supervisor.wake(uid) },
+      returned: { [supervisor] in await supervisor.wakeAll() })
     jobs.append { try await feed.run() }
   }
 

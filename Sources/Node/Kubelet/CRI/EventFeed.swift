@@ -7,6 +7,10 @@ import Logging
 struct EventFeed: Sendable {
   /// How often lists are compared where there are no events.
   private static let relistInterval: Duration = .milliseconds(500)
+  /// How often a runtime that does not answer is asked.
+  private static let returnInterval: Duration = .milliseconds(100)
+  /// How many lists are compared while a new stream of events opens.
+  private static let firstLists: Int = 3
   /// Events may be lost when a connection breaks: lists are compared this often all the same.
   private static let safetyInterval: Duration = .seconds(60)
 
@@ -14,6 +18,8 @@ struct EventFeed: Sendable {
   let logger: Logger
   /// Called with a pod in which something has changed.
   let changed: @Sendable (PodUID) async -> Void
+  /// Called when the runtime answers again after it did not: what happened meanwhile was told to nobody.
+  let returned: @Sendable () async -> Void
 
   /// Runs until cancelled.
   func run() async throws {
@@ -31,7 +37,12 @@ struct EventFeed: Sendable {
               if !uid.isEmpty { await changed(PodUID(uid)) }
             }
           }
-          group.addTask { try await compareLists(every: Self.safetyInterval, times: .max) }
+          group.addTask {
+            // Events before the stream was open are missed: the first lists follow closely.
+            try await compareLists(every: Self.relistInterval, times: Self.firstLists)
+            await returned()
+            try await compareLists(every: Self.safetyInterval, times: .max)
+          }
           try await group.next()
           group.cancelAll()
         }
@@ -41,9 +52,22 @@ struct EventFeed: Sendable {
           lacksEvents = true
         } else {
           logger.info("the events of the container runtime broke off", metadata: ["error": "\(error)"])
-          try await compareLists(every: Self.relistInterval, times: 2)
+          try await waitForReturn()
         }
       }
+    }
+  }
+
+  /// Waits until the runtime answers, and tells so.
+  private func waitForReturn() async throws {
+    while !Task.isCancelled {
+      do {
+        _ = try await runtime.version()
+        return await returned()
+      } catch {
+        if Task.isCancelled { throw CancellationError() }
+      }
+      try await Task.sleep(for: Self.returnInterval)
     }
   }
 

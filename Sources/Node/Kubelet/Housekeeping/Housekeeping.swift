@@ -11,6 +11,8 @@ import Logging
 /// Removes what is left over: sandboxes, containers, directories and groups of pods that are gone; old images; long logs.
 struct Housekeeping: Sendable {
   private static let interval: Duration = .seconds(10)
+  /// The hexadecimal digits of a container's ID.
+  private static let containerIDLength: Int = 64
   /// Images are looked at this often, in rounds.
   private static let imageRounds: Int = 30
 
@@ -29,6 +31,7 @@ struct Housekeeping: Sendable {
     while !Task.isCancelled {
       await removeOrphans()
       await removeDirectories()
+      await removeLogs()
       await releaseObjects()
       await LogRotation(services: services).run()
       if let pressure { await pressure.run() }
@@ -87,6 +90,31 @@ struct Housekeeping: Sendable {
     }
     for uid: PodUID in services.groups.podsWithGroups() where await !supervisor.hasWorker(uid) {
       services.groups.remove(for: uid)
+    }
+  }
+
+  /// Logs of pods that are gone: their worker ended between removing the sandbox and the logs.
+  private func removeLogs() async {
+    let (pods, links): (String, String) =
+      (services.configuration.podLogsDirectory, services.configuration.containerLogsDirectory)
+    // No directory yet: no logs.
+    for name: String in (try? Files.list(pods)) ?? [] {
+      // NAMESPACE_NAME_UID, of which none contains an underscore.
+      let parts: [Substring] = name.split(separator: "_")
+      guard parts.count == 3, await !supervisor.hasWorker(PodUID(String(parts[2]))) else { continue }
+      do { try Files.removeTree("\(pods)/\(name)") } catch {
+        services.logger.debug("cannot remove logs", metadata: ["path": "\(pods)/\(name)", "error": "\(error)"])
+      }
+    }
+    // A link's name ends with its container's ID; the runtime is asked after the links are listed.
+    guard let names: [String] = try? Files.list(links), !names.isEmpty,
+      let known: Set<String> = try? await Set(services.runtime.containers(of: nil).map(\.id))
+    else { return }
+    for name: String in names where !known.contains(String(name.dropLast(".log".count).suffix(Self.containerIDLength))) {
+      let path: String = "\(links)/\(name)"
+      guard let target: String = try? Files.readLink(path), target.hasPrefix(pods + "/") else { continue }
+      // Somebody else was faster, or the next round tries again.
+      try? Files.remove(path)
     }
   }
 

@@ -14,11 +14,15 @@ import Synchronization
 final class NodeKeeper: Sendable {
   /// How often the runtime is asked while the node is not ready.
   private static let unreadyInterval: Duration = .milliseconds(200)
+  /// A runtime that is silent for less is being started again, and the node stays ready; as upstream.
+  private static let runtimePatience: Duration = .seconds(30)
   private static let leaseNamespace: String = "kube-node-lease"
 
   private struct State {
     var pressure: NodeStatusBuilder.Pressure = .init()
     var runtime: NodeStatusBuilder.RuntimeState?
+    /// When the runtime last answered.
+    var lastAnswer: ContinuousClock.Instant?
     var isReady: Bool = false
     var volumesInUse: [String] = []
     var podCIDR: String = ""
@@ -126,7 +130,14 @@ final class NodeKeeper: Sendable {
   // MARK: Status
 
   private func currentStatus(of old: NodeStatus) async -> NodeStatus {
-    let runtimeState: NodeStatusBuilder.RuntimeState? = await askRuntime()
+    var runtimeState: NodeStatusBuilder.RuntimeState? = await askRuntime()
+    state.withLock { state in
+      if runtimeState != nil {
+        state.lastAnswer = .now
+      } else if let last: ContinuousClock.Instant = state.lastAnswer, .now - last < Self.runtimePatience {
+        runtimeState = state.runtime
+      }
+    }
     let images: [CRIImage] = (try? await runtime.images()) ?? []
     let (pressure, volumes): (NodeStatusBuilder.Pressure, [String]) = state.withLock { ($0.pressure, $0.volumesInUse) }
     let status: NodeStatus = builder.status(

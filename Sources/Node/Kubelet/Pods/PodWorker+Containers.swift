@@ -70,13 +70,14 @@ extension PodWorker {
       throw failed(role, "CreateContainerError", error)
     }
     tell(pod, "Normal", "Created", "Container created", fieldPath: role.fieldPath)
+    Failpoints.reach("PodWorker.created")
     do {
       try await services.runtime.startContainer(id)
     } catch {
       throw failed(role, "RunContainerError", error)
     }
     tell(pod, "Normal", "Started", "Container started", fieldPath: role.fieldPath)
-    linkLog(role, id, prepared.logPath)
+    Failpoints.reach("PodWorker.started")
     await removeOld(role.name, keeping: id)
     if role.container.lifecycle.hasPostStart { try await postStart(role, id) }
   }
@@ -153,26 +154,36 @@ extension PodWorker {
 
   /// Keeps the newest of a container's predecessors, for `logs --previous`, and removes the others.
   private func removeOld(_ name: String, keeping id: String) async {
-    let old: [ObservedContainer] = observed.containers.filter { $0.name == name && $0.id != id && $0.isExited }
-    for container: ObservedContainer in old.dropFirst() {
+    let others: [ObservedContainer] = observed.containers.filter { $0.name == name && $0.id != id }
+    // One that was made and never started, because somebody died in between, has nothing to tell.
+    let unused: [ObservedContainer] = others.filter { $0.status.state == .containerCreated }
+    for container: ObservedContainer in others.filter(\.isExited).dropFirst() + unused {
       do {
         try await services.runtime.removeContainer(container.id)
+        try Files.remove(logLink(name, container.id))
+        if !container.status.logPath.isEmpty { try Files.remove(container.status.logPath) }
       } catch {
         services.logger.debug("cannot remove an old container", metadata: ["id": "\(container.id)", "error": "\(error)"])
       }
     }
   }
 
-  /// The link by which log collectors find a container's log.
-  private func linkLog(_ role: ContainerRole, _ id: String, _ logPath: String) {
-    let name: String = "\(pod.metadata.name)_\(pod.metadata.namespace)_\(role.name)-\(id).log"
-    let folder: String = services.configuration.containerLogsDirectory
-    do {
-      try Files.makeDirectories(folder)
-      try Files.remove("\(folder)/\(name)")
-      try Files.makeLink("\(folder)/\(name)", to: "\(services.sandboxes.logDirectory(pod))/\(logPath)")
-    } catch {
-      services.logger.debug("cannot link a log", metadata: ["error": "\(error)"])
+  func logLink(_ name: String, _ id: String) -> String {
+    "\(services.configuration.containerLogsDirectory)/\(pod.metadata.name)_\(pod.metadata.namespace)_\(name)-\(id).log"
+  }
+
+  /// The links by which log collectors find the containers' logs.
+  func linkLogs() {
+    for container: ObservedContainer in observed.containers where container.isRunning && !container.status.logPath.isEmpty {
+      let link: String = logLink(container.name, container.id)
+      guard !Files.exists(link) else { continue }
+      do {
+        try Files.makeDirectories(services.configuration.containerLogsDirectory)
+        try Files.remove(link)
+        try Files.makeLink(link, to: container.status.logPath)
+      } catch {
+        services.logger.debug("cannot link a log", metadata: ["error": "\(error)"])
+      }
     }
   }
 

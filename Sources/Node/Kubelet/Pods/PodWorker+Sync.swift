@@ -1,6 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import CRI
+import Kernel
 import KubeClient
 import KubeCore
 import KubeMeta
@@ -44,6 +45,7 @@ extension PodWorker {
     await start(plan.starts, sandboxAttempt: plan.sandboxAttempt)
     if Task.isCancelled { return }
     guard await observe() else { return }
+    linkLogs()
     services.probes.reconcile(pod, observed) { [wake] in wake.raise() }
     report()
     look(after: services.configuration.syncFrequency)
@@ -82,6 +84,7 @@ extension PodWorker {
       let handler: String =
         pod.spec.runtimeClassName.isEmpty ? "" : try await services.classes.handler(for: pod.spec.runtimeClassName)
       let id: String = try await services.runtime.runPodSandbox(config, handler: handler)
+      Failpoints.reach("PodWorker.sandbox")
       sandboxFailures = 0
       guard await observe() else { return false }
       if observed.readySandbox?.id != id {

@@ -18,13 +18,14 @@ extension PodWorker {
     let grace: Int64 = graceSeconds ?? (pod.spec.hasTerminationGracePeriodSeconds ? pod.spec.terminationGracePeriodSeconds : 30)
     services.probes.terminating(uid)
     if verdict != nil { report() }
-    await stopEverything(grace: grace)
+    let isStopped: Bool = await stopEverything(grace: grace)
     if Task.isCancelled { return }
     guard await observe() else { return }
-    if !observed.running.isEmpty || observed.sandboxes.contains(where: { $0.state == .sandboxReady }) {
+    if !isStopped || !observed.running.isEmpty || observed.sandboxes.contains(where: { $0.state == .sandboxReady }) {
       look(after: Self.retryMin)
       return
     }
+    Failpoints.reach("PodWorker.stopped")
     services.probes.stop(uid)
     waiting = [:]
     report(isTerminated: true)
@@ -52,45 +53,54 @@ extension PodWorker {
       do {
         try await services.api.remove(pod)
         isRemovedFromAPI = true
+        Failpoints.reach("PodWorker.removedFromAPI")
       } catch {
         services.logger.warning("cannot remove a pod that has ended", metadata: ["pod": "\(pod.display)", "error": "\(error)"])
         look(after: .milliseconds(500))
         return false
       }
     }
-    await removeRemains()
+    guard await removeRemains() else {
+      look(after: Self.retryMin)
+      return false
+    }
     // Finalizers keep the object: it says when it is gone.
     return isGone
   }
 
-  /// Removes containers, sandboxes and logs.
-  private func removeRemains() async {
-    guard await observe(), !observed.isEmpty || Files.exists(services.sandboxes.logDirectory(pod)) else { return }
+  /// Removes containers, sandboxes and logs; says whether nothing is left.
+  private func removeRemains() async -> Bool {
+    guard await observe() else { return false }
+    guard !observed.isEmpty || Files.exists(services.sandboxes.logDirectory(pod)) else { return true }
     for container: ObservedContainer in observed.containers {
-      let link: String =
-        "\(services.configuration.containerLogsDirectory)/\(pod.metadata.name)_\(pod.metadata.namespace)_\(container.name)-\(container.id).log"
       // The link may never have been made.
-      try? Files.remove(link)
+      try? Files.remove(logLink(container.name, container.id))
     }
     for sandbox: CRIPodSandboxStatus in observed.sandboxes {
       do {
         try await services.runtime.removePodSandbox(sandbox.id)
       } catch {
         services.logger.warning("cannot remove a sandbox", metadata: ["sandbox": "\(sandbox.id)", "error": "\(error)"])
-        look(after: .seconds(1))
+        return false
       }
     }
+    Failpoints.reach("PodWorker.removedSandboxes")
     do {
       try Files.removeTree(services.sandboxes.logDirectory(pod))
     } catch {
       services.logger.debug("cannot remove a pod's logs", metadata: ["error": "\(error)"])
     }
+    return true
   }
 
   // MARK: Stopping
 
   /// Stops every container, sidecars last, and then the sandboxes.
-  func stopEverything(grace: Int64) async {
+  ///
+  /// - Returns: whether the sandboxes are stopped. One that is not ready may still have its network and its groups:
+  ///   an earlier call has failed half way.
+  @discardableResult
+  func stopEverything(grace: Int64) async -> Bool {
     let deadline: ContinuousClock.Instant = .now + .seconds(grace)
     let sidecars: [String] = pod.spec.initContainers.filter(\.isSidecar).map(\.name)
     let running: [ObservedContainer] = observed.running
@@ -105,14 +115,17 @@ extension PodWorker {
         await stopContainer(container.id, named: name, message: nil, until: deadline)
       }
     }
-    if Task.isCancelled { return }
-    for sandbox: CRIPodSandboxStatus in observed.sandboxes where sandbox.state == .sandboxReady {
+    if Task.isCancelled { return false }
+    var isStopped: Bool = true
+    for sandbox: CRIPodSandboxStatus in observed.sandboxes {
       do {
         try await services.runtime.stopPodSandbox(sandbox.id)
       } catch {
+        isStopped = false
         services.logger.warning("cannot stop a sandbox", metadata: ["sandbox": "\(sandbox.id)", "error": "\(error)"])
       }
     }
+    return isStopped
   }
 
   /// Stops one container of a pod that goes on.

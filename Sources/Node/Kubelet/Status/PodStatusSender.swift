@@ -65,7 +65,8 @@ final class PodStatusSender: Sendable {
       state.base = pod
       state.current = ClientPodAPI.merged(state.current, foreign: pod.status)
       // A mirror shows nothing yet; and what others wrote over our part of a status is put right.
-      if isFirst || Self.disagree(state.current, pod.status) { state.pending = state.current }
+      let isChanged: Bool = !state.isWriting && Self.disagree(state.current, pod.status)
+      if isFirst || isChanged { state.pending = state.current }
     }
     signal.raise()
   }

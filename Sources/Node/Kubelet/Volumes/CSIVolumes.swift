@@ -148,6 +148,7 @@ struct CSIVolumes: Sendable {
     }
     try Files.makeDirectories(directory(request, pod))
     try Files.replace(directory(request, pod) + "/vol_data.json", data.bytes)
+    Failpoints.reach("CSIVolumes.recorded")
     let call: CSINodePublishVolumeRequest = try await publishCall(request, staging, target, driver, pod)
     try await self.call(endpoint, "NodePublishVolume") { node, options in
       _ = try await node.nodePublishVolume(call, options: options)

@@ -95,13 +95,23 @@ struct PodVolumes: Sendable {
     let source: EmptyDirVolumeSource = volume.volumeSource.emptyDir
     let path: String = paths.volume(pod.uid, plugin: "empty-dir", name: volume.name)
     let isNew: Bool = !Files.exists(path)
-    try Files.makeDirectories(path)
+    if isNew {
+      // It gets its name when everybody may write to it: a kubelet that is killed before begins anew.
+      let fresh: String = path + ".new"
+      try Files.makeDirectories(fresh)
+      Failpoints.reach("emptyDir.made")
+      try Files.setMode(fresh, 0o777)
+      if pod.spec.securityContext.hasFsGroup, source.medium != "Memory" {
+        try VolumeOwnership.set(fresh, group: UInt32(clamping: pod.spec.securityContext.fsGroup), policy: "Always")
+      }
+      try Files.rename(fresh, path)
+    }
     if source.medium == "Memory" {
       let limit: Int64? = source.hasSizeLimit && !source.sizeLimit.amount.isZero ? source.sizeLimit.amount.value : nil
       let podLimit: Int64? = pod.totalLimits["memory"].map(\.value)
       try mountMemory(path, sizeBytes: [limit, podLimit].compactMap(\.self).min())
     }
-    if isNew {
+    if isNew, source.medium == "Memory" {
       try Files.setMode(path, 0o777)
       if pod.spec.securityContext.hasFsGroup {
         try VolumeOwnership.set(path, group: UInt32(clamping: pod.spec.securityContext.fsGroup), policy: "Always")
@@ -185,10 +195,12 @@ struct PodVolumes: Sendable {
     let directory: String = paths.pod(uid)
     guard Files.exists(directory) else { return }
     try await csi.tearDown(uid)
+    Failpoints.reach("PodVolumes.unpublished")
     // The last mounted first, for one may lie on another.
     for mount: Mounts.Entry in try Mounts.all().reversed() where mount.target.hasPrefix(directory + "/") {
       try Mounts.unmount(mount.target, lazily: true)
     }
+    Failpoints.reach("PodVolumes.unmounted")
     try Files.removeTree(directory)
   }
 
