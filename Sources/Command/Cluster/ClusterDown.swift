@@ -29,14 +29,20 @@ public struct ClusterDown {
   public func run(isPurging: Bool) async throws {
     guard getuid() == 0 else { throw ClusterError(.unsupported, "only root can take a cluster down") }
     let supervisor: RunningComponents.Identity? = running[Supervisor.name]
+    let leftovers: Leftovers = Leftovers(cluster)
     if let supervisor {
       try Processes.signal(supervisor.pid, SIGUSR1)
       try await waitUntilOnlyRuntime()
       say("stopped the daemons")
+    } else {
+      try leftovers.endDaemons()
     }
-    if running["runtime"] != nil || cluster.foreignRuntime.map(Files.exists) == true {
+    // Pods outlive a runtime that was killed, and only a runtime can take them away.
+    let runtime: RunningComponents.Identity? = try running["runtime"] ?? leftovers.runtime()
+    if runtime != nil || cluster.foreignRuntime.map(Files.exists) == true {
       let count: Int = try await removePods()
       say("removed \(count) pods")
+      if supervisor == nil, let runtime { try Leftovers.end(runtime) }
     }
     try stopTheRest(supervisor)
     try MachineSweep(cluster: cluster).run()
@@ -65,7 +71,13 @@ public struct ClusterDown {
     try await withUnixGRPCClient(cluster.runtimeSocket) { client in
       let runtime: CRIRuntimeService.Client<UnixGRPCClient.Transport> =
         CRIRuntimeService.Client(wrapping: client.client)
-      let sandboxes: [CRIPodSandbox] = try await runtime.listPodSandbox(CRIListPodSandboxRequest()).items
+      // It may have been started a moment ago, and look after many pods first.
+      var options: CallOptions = .defaults
+      options.waitForReady = true
+      options.timeout = .seconds(60)
+      let sandboxes: [CRIPodSandbox] = try await runtime.listPodSandbox(
+        CRIListPodSandboxRequest(), options: options
+      ).items
       try await withThrowingTaskGroup(of: Void.self) { group in
         for sandbox: CRIPodSandbox in sandboxes {
           group.addTask {

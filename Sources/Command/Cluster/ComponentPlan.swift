@@ -94,7 +94,7 @@ struct ComponentPlan: Sendable {
       kubeconfig(cluster, "kubelet"), "--config=\(cluster.kubeletDirectory)/config.yaml",
       "--container-runtime-endpoint=unix://" + cluster.runtimeSocket, "--root-dir=" + cluster.kubeletDirectory,
       "--hostname-override=" + cluster.nodeName, "--node-ip=" + cluster.nodeIP,
-      "--cert-dir=\(cluster.kubeletDirectory)/pki",
+      "--cert-dir=\(cluster.kubeletDirectory)/pki", "--container-logs-dir=\(cluster.root)/var/log/containers",
     ]
   }
 

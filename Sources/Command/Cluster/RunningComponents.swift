@@ -51,6 +51,17 @@ struct RunningComponents: Sendable {
   /// Those that are still there.
   var alive: [String: Identity] { processes.filter { $0.value.isAlive } }
 
+  /// The process with exactly this command line; for one that nobody wrote down.
+  static func find(_ arguments: [String]) -> Identity? {
+    let wanted: [UInt8] = arguments.flatMap { Array($0.utf8) + [0] }
+    for name: String in (try? Files.list("/proc")) ?? [] {
+      // Processes come and go while one looks.
+      guard let pid: Int32 = Int32(name), (try? Files.read("/proc/\(name)/cmdline")) == wanted else { continue }
+      if let identity: Identity = Identity(pid) { return identity }
+    }
+    return nil
+  }
+
   /// Writes the file anew.
   func save() throws(SystemError) {
     var json: JSONValue = .object(JSONObject())

@@ -10,15 +10,14 @@ import Kernel
 /// supervisor again (`Keeper`). Components that a killed supervisor left behind are adopted, not restarted.
 ///
 /// Signals: SIGTERM ends all components, the API server and the runtime last, and then the supervisor; SIGUSR1
-/// ends all but the runtime, so that pods can be removed; SIGHUP (from the kernel, when the keeper dies) makes a
-/// new keeper.
+/// ends all but the runtime, so that pods can be removed.
 public struct Supervisor: ~Copyable {
   /// The first wait before a component is started again.
   private static let firstDelay: Int = 100
   /// The longest wait before a component is started again.
   private static let longestDelay: Int = 5_000
   /// A component that ran for so long is started again without waiting.
-  private static let steady: Int = 10_000
+  private static let steady: Int = 2_000
   /// How long a component may take to end before it is killed.
   private static let patience: Int = 12_000
 
@@ -36,16 +35,18 @@ public struct Supervisor: ~Copyable {
   private var running: RunningComponents
   private let poller: Poller
   private let signals: FileDescriptor
+  private var keeper: SharedDescriptor?
 
   /// The file with the plan below a run directory.
   static func planPath(_ runDirectory: String) -> String { runDirectory + "/plan.json" }
   /// The name of the supervisor itself among the running components.
   static let name: String = "supervisor"
   private static let signalToken: UInt64 = .max
+  private static let keeperToken: UInt64 = .max - 1
 
   /// Prepares to run the plan that stands below `runDirectory`. Call on the only thread of the process.
   public init(runDirectory: String, logDirectory: String) throws {
-    let awaited: [Int32] = [SIGTERM, SIGINT, SIGUSR1, SIGHUP]
+    let awaited: [Int32] = [SIGTERM, SIGINT, SIGUSR1]
     try Signals.block(awaited)
     let plan: ComponentPlan = try ComponentPlan(
       json: JSONValue(parsing: Files.read(Self.planPath(runDirectory))))
@@ -63,6 +64,7 @@ public struct Supervisor: ~Copyable {
   /// Runs until it is told to end.
   public mutating func run() throws {
     running.processes[Self.name] = RunningComponents.Identity(getpid())
+    try watchKeeper()
     for index: Int in slots.indices { try adopt(index) }
     while true {
       for index: Int in slots.indices where slots[index].pidfd == nil && slots[index].startAt <= Self.now() {
@@ -71,13 +73,16 @@ public struct Supervisor: ~Copyable {
       let next: Int? = slots.filter { $0.pidfd == nil }.map(\.startAt).min()
       let wait: Int32 = next.map { Int32(clamping: max(0, $0 - Self.now())) } ?? -1
       for event in try poller.wait(milliseconds: wait) {
+        if event.token == Self.keeperToken {
+          try keeperEnded()
+          continue
+        }
         if event.token != Self.signalToken {
           ended(Int(event.token))
           continue
         }
         while let signal: Int32 = Signals.next(signals) {
           switch signal {
-          case SIGHUP: try Keeper.start(runDirectory: runDirectory, logDirectory: logDirectory, watching: getpid())
           case SIGUSR1:
             try stop { $0 != "runtime" }
             slots.removeAll { $0.component.name != "runtime" }
@@ -103,14 +108,37 @@ public struct Supervisor: ~Copyable {
     line.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
-  /// Takes over a component that a former supervisor left running.
+  /// Watches the keeper, or makes one where none is left.
+  private mutating func watchKeeper() throws {
+    let keeper: SharedDescriptor
+    let known: RunningComponents = RunningComponents(runDirectory: runDirectory, file: Keeper.file)
+    // Between the look and the opening it may end; then there is none.
+    if let identity = known.alive[Keeper.name], let descriptor: FileDescriptor = try? Processes.open(identity.pid) {
+      keeper = SharedDescriptor(descriptor)
+    } else {
+      keeper = try Keeper.start(runDirectory: runDirectory, logDirectory: logDirectory, watching: getpid())
+    }
+    try poller.add(keeper.raw, .readable, token: Self.keeperToken)
+    self.keeper = keeper
+  }
+
+  private mutating func keeperEnded() throws {
+    if let keeper { poller.remove(keeper.raw) }
+    keeper = nil
+    while Processes.reap() != nil {}
+    say("the keeper ended and is started again")
+    try watchKeeper()
+  }
+
+  /// Takes over a component that a former supervisor left running, even one that it had no time to write down.
   private mutating func adopt(_ index: Int) throws {
     let name: String = slots[index].component.name
-    guard let identity: RunningComponents.Identity = running.processes[name], identity.isAlive,
+    guard let identity = running.alive[name] ?? RunningComponents.find(slots[index].component.arguments),
       // Between the look and the opening it may end; then it is started like any other.
       let descriptor: FileDescriptor = try? Processes.open(identity.pid)
     else { return }
     try watch(index, SharedDescriptor(descriptor))
+    running.processes[name] = identity
     say("adopted \(name), process \(identity.pid)")
   }
 
@@ -132,6 +160,7 @@ public struct Supervisor: ~Copyable {
       request.descriptors = [(nothing.raw, 0), (log.raw, 1), (log.raw, 2)]
       let process: SpawnedProcess = try Processes.spawn(request)
       let (pid, descriptor): (pid_t, Int32) = process.release()
+      Failpoints.reach("Supervisor.spawned")
       try watch(index, SharedDescriptor(owning: descriptor))
       running.processes[component.name] = RunningComponents.Identity(pid)
       try running.save()
@@ -141,8 +170,11 @@ public struct Supervisor: ~Copyable {
     }
   }
 
-  private static func environment() -> [String] {
-    let names: [String] = ["PATH", "HOME", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
+  /// What daemons inherit of the environment of `apus up`.
+  static func environment() -> [String] {
+    let names: [String] = [
+      "PATH", "HOME", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", Failpoints.variable,
+    ]
     return names.compactMap { name in
       getenv(name).map { "\(name)=\(String(cString: $0))" }
     }
