@@ -44,19 +44,36 @@ Tools/images/build.py --push 127.0.0.1:5000 > "$root/images.log"
 [ -z "${PREPARE:-}" ] || . "$PREPARE"
 # The namespaces as the test begins with them; the census looks at them again at the end.
 python3 "$here/census.py" --inside "$root" > "$root/before"
-finish() {
-  status=$?
-  "$APUS" down --purge --root="$root/node" --node-ip=10.240.0.1 --node-name=node-1 || status=1
+node=(--root="$root/node" --node-ip=10.240.0.1 --node-name=node-1)
+down() { # WHAT
+  "$APUS" down --purge "${node[@]}" || status=1
   python3 "$here/census.py" --inside "$root" > "$root/after"
   if ! diff "$root/before" "$root/after"; then
-    echo "run.sh: something of the cluster is left in its namespaces (< before, > after)" >&2
+    echo "run.sh: something of the cluster is left in its namespaces $1 (< before, > after)" >&2
     status=1
   fi
+}
+finish() {
+  status=$?
+  # The way down after the worst, with a pod on the machine; and then the way down as it should be.
+  if kubectl run left-over --image=127.0.0.1:5000/busybox:v1 -- sleep 100000 > /dev/null &&
+    kubectl wait --for=condition=Ready pod/left-over --timeout=30s > /dev/null; then
+    for process in $(pgrep -x apus); do kill -9 "$process"; done
+    down "after all daemons were killed"
+    "$APUS" up "${node[@]}" > /dev/null || status=1
+  else
+    echo "run.sh: the cluster starts no pods at its end" >&2
+    status=1
+  fi
+  down "after apus down"
   Tools/registry.sh stop "$root/registry" 127.0.0.1:5000
   exit $status
 }
 trap finish EXIT
-if ! "$APUS" up --root="$root/node" --node-ip=10.240.0.1 --node-name=node-1; then
+# Points at which tests have daemons die (Sources/Kernel/Kernel/Failpoints.swift).
+export APUS_FAILPOINTS=$root/failpoints
+mkdir -p "$APUS_FAILPOINTS"
+if ! "$APUS" up "${node[@]}"; then
   tail -n 20 "$root"/node/var/log/apus/*.log >&2
   exit 1
 fi
