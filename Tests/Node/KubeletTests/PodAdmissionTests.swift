@@ -3,6 +3,7 @@
 import KubeCore
 import KubeMeta
 import KubeValues
+import SwiftProtobuf
 import Testing
 
 @testable import Kubelet
