@@ -27,7 +27,7 @@ down: ## stop the cluster and remove every trace of it
 test: ## everything that CI runs
 	@Tools/test.sh
 
-fuzz: ## feed the readers of outside input with damaged input: SECONDS=60 SEED=1 SUBJECT=json
+fuzz: ## feed the readers of outside input with damaged input: FUZZ_SECONDS=60 FUZZ_SEED=1 SUBJECT=json
 	@Tools/fuzz.sh $(SUBJECT)
 
 check: ## the rules of the house that a program can check, without a build

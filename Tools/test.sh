@@ -33,7 +33,7 @@ for name in "$@"; do
     check) step check Tools/check.sh ;;
     build) step build make --no-print-directory build ;;
     unit) step unit unit_tests ;;
-    fuzz) step fuzz env SECONDS=20 Tools/fuzz.sh ;;
+    fuzz) step fuzz env FUZZ_SECONDS=30 Tools/fuzz.sh ;;
     golden) step golden Tools/golden.sh ;;
     system)
       step system Tests/Integration/run.sh

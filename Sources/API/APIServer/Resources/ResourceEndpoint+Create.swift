@@ -94,7 +94,7 @@ extension ResourceEndpoint {
     let name: String = object.objectName
     var object: JSONValue = object
     // Read back, an object has the defaults that follow from what was filled in since they were applied.
-    if !options.isDryRun { resource.strategy.applyDefaults(&object, context()) }
+    resource.strategy.applyDefaults(&object, context())
     if options.isDryRun {
       if try await storage.get(namespace: namespace, name: name) != nil { throw .alreadyExists(group, name) }
       return try ObjectStorage.tree(resource.storageSchema.encodeJSON(object), name)
