@@ -258,7 +258,7 @@ let command: [Target] = [
      "Netlink", "Nftables", "CRI", "GRPCSockets", grpcCore, protobuf, logging, crypto, x509, asn1]),
   program("apus", "apus",
     ["DaemonFlags", "Cluster", "APIServer", "APIStore", "Scheduling", "Controllers", "Kubelet", "ServiceProxy", "ClusterDNS",
-     "ContainerRuntime", "CSIHostPath", "HTTPServing", "Addresses", "JSON", "YAML", "PKI", "KubeClient", "Kernel", "GRPCSockets", logging, lifecycle],
+     "ContainerRuntime", "CSIHostPath", "HTTPServing", "Addresses", "JSON", "YAML", "PKI", "KubeClient", "Kernel", "GRPCSockets", nioHTTP1, logging, lifecycle],
     linker: staticFoundation),
   program("apus-shim", "apus-shim", ["PodShim"], linker: staticExecutable),
   program("apus-init", "apus-init", ["ContainerInit"], linker: staticExecutable),

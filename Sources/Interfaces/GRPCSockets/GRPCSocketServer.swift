@@ -8,6 +8,9 @@ internal import Synchronization
 /// How long calls that run may go on once the task is cancelled; calls that listen to their cancellation end at once.
 private let drainTimeMax: Duration = .seconds(1)
 
+/// How many calls of one client run at a time; clients keep the rest back. A kubelet has a few for each pod.
+private let concurrentCallsMax: Int = 1024
+
 /// Serves gRPC services on a Unix socket until the task is cancelled.
 ///
 /// The end is in two steps: first no connection and no call is taken any more, and those that run are told; then,
@@ -48,6 +51,8 @@ public func withGRPCServer(
   config.connection.keepalive.clientBehavior.allowWithoutCalls = true
   config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
   config.http2.targetWindowSize = 1 << 20
+  // Untold, clients take it for unlimited, while the transport ends connections with more than a hundred.
+  config.http2.maxConcurrentStreams = concurrentCallsMax
   config.channelDebuggingCallbacks.onAcceptTCPConnection = answeringPings(.server)
   let transport: HTTP2ServerTransport.Posix = HTTP2ServerTransport.Posix(
     listeningSocketDescriptor: Int(socket.descriptor),

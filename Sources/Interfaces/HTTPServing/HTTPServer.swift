@@ -169,6 +169,9 @@ enum ServerPipeline {
   /// As many as Go's clients open at most.
   private static let streamsPerConnection: Int = 1000
   private static let streamWindowBytes: Int = 256 * 1024
+  /// How many cancelled requests, and how many pings, a connection may bring in 30 seconds. A kubelet watches each
+  /// Secret and ConfigMap of its pods on one connection, cancels these watches with the pods, and pings after each.
+  private static let resetsMax: Int = 10_000
 
   static func configure(
     _ channel: any Channel, services: ServerServices, context: NIOSSLContext?, handsCertificatesOn: Bool
@@ -230,8 +233,11 @@ enum ServerPipeline {
       HTTP2Setting(parameter: .maxHeaderListSize, value: 64 * 1024),
       HTTP2Setting(parameter: .initialWindowSize, value: streamWindowBytes),
     ]
+    connection.controlFrameRateLimit.maximumCount = resetsMax
     var stream: NIOHTTP2Handler.StreamConfiguration = .init()
     stream.targetWindowSize = streamWindowBytes
+    stream.streamResetFrameRateLimit.maximumCount = resetsMax
+    stream.streamErrorRateLimit.maximumCount = resetsMax
     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
       mode: .server, connectionConfiguration: connection, streamConfiguration: stream
     ) { stream in
