@@ -2,10 +2,11 @@
 # Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 """Prints what there is of everything that a cluster takes from a machine, so that two prints can be compared.
 
-usage: census.py [--inside] FOLDER
+usage: census.py [--inside] [--default-root] FOLDER
 
-FOLDER is the test's own and left out. With --inside also the links, addresses, routes, packet filter rules and
-mounts of the namespaces that it runs in.
+FOLDER is the test's own and left out; control groups are those of a node with a root below it, or with --default-root
+those of a node without one. With --inside also the links, addresses, routes, packet filter rules and mounts of the
+namespaces that it runs in.
 """
 import os
 import subprocess
@@ -33,10 +34,10 @@ def processes(inside):
             yield f"process {name}"
 
 
-def control_groups():
+def control_groups(names):
     for top, folders, _ in os.walk("/sys/fs/cgroup"):
         for folder in folders:
-            if folder.startswith(("kubepods", "apus")):
+            if folder in names or folder.startswith(f"{names[0]}+"):
                 yield f"cgroup {top}/{folder}"
 
 
@@ -75,8 +76,11 @@ def mounts(folder):
 def main():
     arguments = sys.argv[1:]
     inside = "--inside" in arguments
-    folder = [a for a in arguments if a != "--inside"][0]
-    found = [*processes(inside), *control_groups(), *files()]
+    folder = [a for a in arguments if not a.startswith("--")][0]
+    groups = ["+".join(["apus", *folder.strip("/").split("/")])]
+    if "--default-root" in arguments:
+        groups += ["kubepods", "apus"]
+    found = [*processes(inside), *control_groups(groups), *files()]
     if inside:
         found += lines("link", "ip", "-brief", "link")
         found += lines("address", "ip", "-brief", "-4", "address")

@@ -8,7 +8,6 @@ import glob
 import json
 import os
 import re
-import sqlite3
 import subprocess
 
 DAEMONS = ("apiserver", "controller-manager", "scheduler", "runtime", "kubelet", "proxy", "dns", "csi-hostpath")
@@ -69,10 +68,10 @@ class Machine:
         self.state = f"{self.run}/runtime"
         self.kubelet = f"{self.root}/var/lib/kubelet"
         self.logs = f"{self.root}/var/log"
-        self.controllers = [d for d in glob.glob("/sys/fs/cgroup/*/kubepods/..") + ["/sys/fs/cgroup"]
-                            if os.path.isdir(f"{d}/kubepods")]
-        self.uids = set()
-        self.revision = 0
+        # The node's own control group, in every hierarchy that there is.
+        name = "+".join(["apus", *self.root.strip("/").split("/")])
+        self.controllers = [f"{d}/{name}" for d in glob.glob("/sys/fs/cgroup/*") + ["/sys/fs/cgroup"]
+                            if os.path.isdir(f"{d}/{name}/kubepods")]
 
     # What is found
 
@@ -90,17 +89,6 @@ class Machine:
 
     def containers(self):
         return self.records("containers", "container")
-
-    def learn_pods(self):
-        """Every pod that the store has ever heard of: control groups are shared with other nodes of the machine."""
-        path = f"{self.root}/var/lib/apus/apiserver/store.db"
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as store:
-            rows = store.execute(
-                "SELECT revision, value FROM log WHERE revision > ? AND key >= '/registry/pods/' AND key < '/registry/pods0'"
-                " AND value IS NOT NULL ORDER BY revision", (self.revision,))
-            for self.revision, value in rows:
-                self.uids.add(json.loads(value)["metadata"]["uid"])
-        self.uids.update(names(f"{self.kubelet}/pods"))
 
     def found(self):
         return set(self.processes()) | set(self.files()) | set(self.groups()) | set(self.network()) | set(self.rules())
@@ -125,9 +113,9 @@ class Machine:
             elif process.pid in running:
                 line = f"process {running[process.pid]}"
             else:
-                group = re.search(r"kubepods\S*?/pod([-0-9a-f]{36})/([0-9a-f]{64})", read(f"/proc/{process.pid}/cgroup"))
-                if group and group[1] in self.uids and group[2] not in running.values():
-                    line = f"process {process.name} of {group[2]}"
+                group = re.search(r"kubepods\S*?/pod[-0-9a-f]{36}/([0-9a-f]{64})", read(f"/proc/{process.pid}/cgroup"))
+                if group and group[1] not in running.values():
+                    line = f"process {process.name} of {group[1]}"
             if line:
                 seen[line] = seen.get(line, 0) + 1
                 yield line if seen[line] == 1 else f"{line} #{seen[line]}"
@@ -167,7 +155,7 @@ class Machine:
         for top in self.controllers:
             for group in GROUPS:
                 for name in names(f"{top}/{group}"):
-                    if name.startswith("pod") and name[3:] in self.uids:
+                    if name.startswith("pod"):
                         yield f"group {top} {name}"
                         for child in names(f"{top}/{group}/{name}"):
                             if os.path.isdir(f"{top}/{group}/{name}/{child}"):
@@ -226,7 +214,6 @@ class Machine:
     def expect_pod(self, pod, sandboxes, lines, optional):
         meta, status = pod["metadata"], pod["status"]
         uid = meta["uid"]
-        self.uids.add(uid)
         is_over = status["phase"] in ("Succeeded", "Failed")
         lines.add(f"logs {meta['namespace']}_{meta['name']}_{uid}")
         mine = [k for k, s in sandboxes.items() if s.get("config", {}).get("metadata", {}).get("uid") == uid]
@@ -298,7 +285,6 @@ class Machine:
     def differences(self, api, base):
         """Lines about what is left over or missing; none where the machine is as the API says."""
         self.api = api
-        self.learn_pods()
         expected, optional = self.expected(api, base)
         found = self.found()
         return sorted(

@@ -28,7 +28,7 @@ work=$(mktemp -d /tmp/apus-make-up.XXXXXX)
 finish() {
   status=$?
   make --no-print-directory down || status=1
-  python3 "$here/census.py" --inside "$work" > "$work/after"
+  python3 "$here/census.py" --inside --default-root "$work" > "$work/after"
   if ! diff "$work/before" "$work/after"; then
     echo "make_up.sh: \`make down\` left something behind (< before, > after)" >&2
     status=1
@@ -36,7 +36,7 @@ finish() {
   rm -rf "$work"
   exit $status
 }
-python3 "$here/census.py" --inside "$work" > "$work/before"
+python3 "$here/census.py" --inside --default-root "$work" > "$work/before"
 trap finish EXIT
 
 make --no-print-directory up

@@ -81,7 +81,9 @@ def namespace(cluster):
         time.sleep(0.02)
     yield name
     cluster.api.ask("DELETE", f"/api/v1/namespaces/{name}", fine=(404, 409))
+    deadline = time.monotonic() + PATIENCE
     while cluster.api.ask("GET", f"/api/v1/namespaces/{name}", fine=(404,)):
+        assert time.monotonic() < deadline, f"namespace {name} does not go: {cluster.unmet()}"
         time.sleep(0.1)
     cluster.wait_until_whole(PATIENCE, "after the test")
 

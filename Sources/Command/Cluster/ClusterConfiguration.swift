@@ -98,6 +98,11 @@ public struct ClusterConfiguration: Sendable {
   public var podLogDirectory: String { root + "/var/log/pods" }
   /// The runtime's socket.
   public var runtimeSocket: String { foreignRuntime ?? runDirectory + "/runtime.sock" }
+  /// The control group above those of the pods: one for each root, so that no kubelet tidies up the groups of another.
+  /// Empty for the machine's own tree, whose pods have theirs in `/kubepods`, where everybody looks for them.
+  public var cgroupRoot: String {
+    root.isEmpty ? "" : (["/apus"] + root.split(separator: "/").map(String.init)).joined(separator: "+")
+  }
   /// The storage driver's name.
   public static let storageDriver: String = "hostpath.csi.apus.dev"
   /// The storage driver's socket.

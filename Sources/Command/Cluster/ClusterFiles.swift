@@ -68,6 +68,7 @@ struct ClusterFiles {
       x509: {clientCAFile: \(cluster.pkiDirectory)/ca.crt}
     authorization: {mode: Webhook}
     cgroupDriver: cgroupfs
+    cgroupRoot: "\(cluster.cgroupRoot)"
     clusterDNS: [\(cluster.dnsServiceIP)]
     clusterDomain: \(cluster.clusterDomain)
     failCgroupV1: false

@@ -40,6 +40,7 @@ struct ComponentPlan: Sendable {
       "--address=unix://" + cluster.runtimeSocket, "--root=\(cluster.dataDirectory)/runtime",
       "--state=\(cluster.runDirectory)/runtime", "--cni-conf-dir=" + cluster.cniConfigDirectory,
       "--cni-bin-dir=" + cluster.cniBinDirectory, "--libexec-dir=" + cluster.libexecDirectory,
+      "--cgroup-parent=\(cluster.cgroupRoot)/apus",
     ] + mirrors
   }
 

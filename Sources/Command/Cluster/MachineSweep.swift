@@ -47,12 +47,11 @@ struct MachineSweep {
   /// Removes the groups of pods below every hierarchy; processes in them have ended with their pods.
   private func removeControlGroups() {
     let top: String = "/sys/fs/cgroup"
+    let ours: [String] = cluster.cgroupRoot.isEmpty ? ["/kubepods", "/apus"] : [cluster.cgroupRoot]
     // A machine without control groups has nothing to give back.
     let hierarchies: [String] = (try? Files.list(top)) ?? []
     for root: String in [top] + hierarchies.map({ top + "/" + $0 }) {
-      for group: String in ["kubepods", "apus"] where Files.exists("\(root)/\(group)/cgroup.procs") {
-        removeGroup("\(root)/\(group)")
-      }
+      for group: String in ours where Files.exists("\(root)\(group)/cgroup.procs") { removeGroup(root + group) }
     }
   }
 

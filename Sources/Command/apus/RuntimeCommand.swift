@@ -19,6 +19,7 @@ enum RuntimeCommand: DaemonCommand {
     flags.string("registry-config-dir", "mirrors of registries, as <host>/hosts.toml")
     flags.string("libexec-dir", "the directory of apus-shim and apus-init; by default beside apus or in ../libexec/apus")
     flags.string("sandbox-image", default: "registry.k8s.io/pause:3.10", "the sandbox image to report; none is used")
+    flags.string("cgroup-parent", default: "/apus", "the control group of pods for which the caller names none")
     flags.string("stream-address", default: "127.0.0.1", "where exec, attach and port-forward are served")
     flags.int("stream-port", default: 0, "the port of it; 0 lets the kernel choose")
     return flags
@@ -33,6 +34,7 @@ enum RuntimeCommand: DaemonCommand {
       registryConfigurationDirectory: values.string("registry-config-dir"),
       libexecDirectory: values.string("libexec-dir") ?? defaultLibexecDirectory(),
       sandboxImage: values.string("sandbox-image") ?? "")
+    configuration.cgroupParent = try values.required("cgroup-parent")
     configuration.streamAddress = values.string("stream-address") ?? "127.0.0.1"
     configuration.streamPort = values.int("stream-port") ?? 0
     try await serve([ContainerRuntime(configuration: configuration, logger: logger)], logger: logger)

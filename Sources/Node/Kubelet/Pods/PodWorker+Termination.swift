@@ -21,7 +21,8 @@ extension PodWorker {
     let isStopped: Bool = await stopEverything(grace: grace)
     if Task.isCancelled { return }
     guard await observe() else { return }
-    if !isStopped || !observed.running.isEmpty || observed.sandboxes.contains(where: { $0.state == .sandboxReady }) {
+    // A container that was made and never started stays so: it ends with its sandbox's removal.
+    if !isStopped || observed.containers.contains(where: \.isRunning) || observed.sandboxes.contains(where: { $0.state == .sandboxReady }) {
       look(after: Self.retryMin)
       return
     }

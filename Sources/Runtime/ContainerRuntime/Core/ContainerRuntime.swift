@@ -27,6 +27,8 @@ public struct ContainerRuntimeConfiguration: Sendable {
   public var libexecDirectory: String
   /// The sandbox image to report; no image is used for sandboxes.
   public var sandboxImage: String
+  /// The control group of pods for which the caller names none.
+  public var cgroupParent: String = "/apus"
   /// Where exec, attach and port-forward sessions are served.
   public var streamAddress: String = "127.0.0.1"
   /// The port of it; 0 lets the kernel choose.

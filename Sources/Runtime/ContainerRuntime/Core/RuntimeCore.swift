@@ -156,8 +156,9 @@ final class RuntimeCore: Sendable {
   }
 
   private func sandboxEnded(_ exit: ProcessExit) throws {
-    guard let record: SandboxRecord = records.sandbox(exit.id), record.isReady else { return }
-    try records.updateSandbox(exit.id) { $0.isReady = false }
+    // A sandbox that is stopped half way is not ready any more, and its shim may go only now.
+    guard let record: SandboxRecord = records.sandbox(exit.id) else { return }
+    if record.isReady { try records.updateSandbox(exit.id) { $0.isReady = false } }
     if !hasShim(exit.id) {
       // Without its shim nobody reads what the containers say or learns how they end.
       for container: ContainerRecord in records.containers(in: exit.id) where container.state == .running {
@@ -166,7 +167,7 @@ final class RuntimeCore: Sendable {
           ProcessExit(id: container.id, exitCode: 137, finishedAt: exit.finishedAt, isOutOfMemory: false))
       }
     }
-    tellEvent(.containerStoppedEvent, container: exit.id, sandbox: exit.id)
+    if record.isReady { tellEvent(.containerStoppedEvent, container: exit.id, sandbox: exit.id) }
   }
 
   /// Waits until a container has ended, or the time is over; says whether it has.

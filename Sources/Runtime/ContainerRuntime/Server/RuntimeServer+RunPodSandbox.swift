@@ -18,7 +18,7 @@ extension RuntimeServer {
       throw RuntimeError(.invalid, "no runtime for \"\(request.runtimeHandler)\" is configured")
     }
     let id: String = RuntimeCore.makeID()
-    let parent: String = config.linux.cgroupParent.isEmpty ? "/apus" : config.linux.cgroupParent
+    let parent: String = config.linux.cgroupParent.isEmpty ? core.configuration.cgroupParent : config.linux.cgroupParent
     var record: SandboxRecord = SandboxRecord(
       id: id, config: config, runtimeHandler: request.runtimeHandler, createdAt: SystemClock.now, isReady: false,
       cgroupPath: core.hierarchy.group(parent + "/" + id).path)

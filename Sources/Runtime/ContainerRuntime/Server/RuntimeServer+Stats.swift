@@ -118,8 +118,9 @@ extension RuntimeCore {
 
   func podStats(_ record: SandboxRecord) async throws -> CRIPodSandboxStats {
     guard let parent: String = Files.parent(of: record.cgroupPath) else { throw RuntimeError.noSandbox(record.id) }
-    // A pod without a group of its own is what its containers are.
-    let figures: CgroupFigures = try hierarchy.group(parent == "/apus" ? record.cgroupPath : parent).figures()
+    // Where the caller has made no group for the pod, ours above it is that of all such pods.
+    let group: String = record.config.linux.cgroupParent.isEmpty ? record.cgroupPath : parent
+    let figures: CgroupFigures = try hierarchy.group(group).figures()
     var stats: CRIPodSandboxStats = CRIPodSandboxStats()
     stats.attributes.id = record.id
     stats.attributes.metadata = record.config.metadata
