@@ -20,17 +20,23 @@ PLACES = (
 )
 
 
-def processes(inside):
+def read(path):
+    with open(path, errors="replace") as file:
+        return file.read()
+
+
+def processes(inside, folder, group):
     for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
         try:
-            name = open(f"/proc/{pid}/comm").read().strip()
-            state = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+            name = read(f"/proc/{pid}/comm").strip()
+            state = read(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+            is_ours = folder in read(f"/proc/{pid}/cmdline") or f"/{group}" in read(f"/proc/{pid}/cgroup")
         except OSError:
             continue
         if state == "Z" and inside:
             yield f"zombie {name}"
-        # Within its namespaces every process that is not the test's own is the cluster's.
-        elif name in PROGRAMS or (inside and name not in OWN):
+        # Within its namespaces every process that is not the test's own is the cluster's; outside, other clusters may run.
+        elif name not in OWN if inside else name in PROGRAMS and is_ours:
             yield f"process {name}"
 
 
@@ -80,7 +86,7 @@ def main():
     groups = ["+".join(["apus", *folder.strip("/").split("/")])]
     if "--default-root" in arguments:
         groups += ["kubepods", "apus"]
-    found = [*processes(inside), *control_groups(groups), *files()]
+    found = [*processes(inside, folder, groups[0]), *control_groups(groups), *files()]
     if inside:
         found += lines("link", "ip", "-brief", "link")
         found += lines("address", "ip", "-brief", "-4", "address")
