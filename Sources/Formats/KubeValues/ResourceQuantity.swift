@@ -160,8 +160,10 @@ extension ResourceQuantity: LosslessStringConvertible, CustomStringConvertible {
       // Digits beyond what the limit can hold only saturate or round.
       var dropped: Int = 0
       var hasRest: Bool = false
+      // As many digits as leave room for the power of two and a power of ten.
+      let room: Int128 = (Int128.max >> Int128(10 * scale.binaryPower)) / 100
       for digit: UInt8 in digits {
-        if value < 10_000_000_000_000_000_000 {
+        if value < room {
           value = value * 10 + Int128(digit)
         } else {
           dropped += 1
@@ -169,7 +171,6 @@ extension ResourceQuantity: LosslessStringConvertible, CustomStringConvertible {
         }
       }
       var exponent: Int = scale.exponent + 9 - fraction + dropped
-      // At most 20 digits and 60 bits: no overflow.
       for _ in 0..<scale.binaryPower { value *= 1024 }
       while exponent > 0, value != 0, value <= ceiling {
         value *= 10

@@ -113,4 +113,13 @@ import Testing
     #expect(entries[1]["fieldsV1"] == ["f:data": ["f:x": [:]]])
     #expect(entries[1]["operation"] == "Update")
   }
+
+  @Test func `a label that begins with a combining mark is owned as any other`() throws {
+    let manager: FieldManager = try Self.manager("", "v1", "ConfigMap")
+    let one: JSONValue = try manager.applied(
+      live: .null, configuration: Self.configMap(["\u{594}a": "1"]), manager: "m1", force: false, time: Self.now)
+    let two: JSONValue = try manager.applied(
+      live: one, configuration: Self.configMap(["x": "1"]), manager: "m1", force: false, time: Self.now)
+    #expect(two["data"] == ["x": "1"])
+  }
 }

@@ -21,8 +21,9 @@ enum PathElement: Hashable, Sendable {
 
   /// Reads the text of a step; nil where it is none.
   init?(_ text: String) {
-    let rest: String = String(text.dropFirst(2))
-    switch text.prefix(2) {
+    // Bytes: a name that begins with a combining mark makes one character with the colon.
+    let rest: String = String(Substring(text.utf8.dropFirst(2)))
+    switch String(Substring(text.utf8.prefix(2))) {
     case "f:": self = .field(rest)
     case "k:":
       guard let members: JSONObject = try? JSONValue(parsing: rest).object else { return nil }

@@ -95,7 +95,8 @@ extension ResourceEndpoint {
       else { return false }
       try await call.send(bytes: list, form.contentType, .ok)
     case (.partialList, .json):
-      guard !form.isPretty else { return false }
+      // A metadata list without items has none at all.
+      guard !form.isPretty, !objects.isEmpty else { return false }
       var buffer: ByteBuffer = ByteBuffer()
       buffer.writeString(
         "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":\(metadata.text),\"items\":[")

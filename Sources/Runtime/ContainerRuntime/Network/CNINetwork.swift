@@ -89,7 +89,7 @@ struct CNINetwork: Sendable {
       }
     } catch {
       // The first failure is the one to tell.
-      try? await delete(list, request, previous: list.version.hasCheck ? previous : nil, turn)
+      try? await delete(list, request, previous: list.version.hasCheck ? previous : nil, isAdded: false, turn)
       throw RuntimeError(.failed, "failed to setup network for sandbox \"\(request.sandboxID)\": \(error)")
     }
     return record(list, request, previous ?? .null)
@@ -101,15 +101,18 @@ struct CNINetwork: Sendable {
     let list: CNIConfigurationList = try CNIConfigurationList(json: record["configuration"])
     var request: NetworkRequest = request
     request.capabilityArguments = record["capabilityArguments"].object ?? JSONObject()
-    let previous: JSONValue? = list.version.hasCheck && !record["result"].isNull ? record["result"] : nil
-    try await delete(list, request, previous: previous, try await turn(request))
+    let isAdded: Bool = !record["result"].isNull
+    let previous: JSONValue? = list.version.hasCheck && isAdded ? record["result"] : nil
+    try await delete(list, request, previous: previous, isAdded: isAdded, try await turn(request))
   }
 
   private func delete(
-    _ list: CNIConfigurationList, _ request: NetworkRequest, previous: JSONValue?, _ turn: FileLock?
+    _ list: CNIConfigurationList, _ request: NetworkRequest, previous: JSONValue?, isAdded: Bool, _ turn: FileLock?
   ) async throws {
     var failure: (any Error)?
     for plugin: CNIConfigurationList.Plugin in list.plugins.reversed() {
+      // A plugin that is not there is why the ADD failed: it has made nothing.
+      if !isAdded, executable(plugin) == nil { continue }
       do { _ = try await call("DEL", plugin, list, request, previous: previous, turn) } catch {
         failure = failure ?? error
       }
@@ -130,11 +133,15 @@ struct CNINetwork: Sendable {
     return bare.filter { !$0.contains(":") } + bare.filter { $0.contains(":") }
   }
 
+  private func executable(_ plugin: CNIConfigurationList.Plugin) -> String? {
+    binaryDirectories.map { $0 + "/" + plugin.type }.first(where: Files.isExecutable)
+  }
+
   private func call(
     _ command: String, _ plugin: CNIConfigurationList.Plugin, _ list: CNIConfigurationList, _ request: NetworkRequest,
     previous: JSONValue?, _ turn: FileLock?
   ) async throws -> JSONValue {
-    guard let path: String = binaryDirectories.map({ $0 + "/" + plugin.type }).first(where: Files.isExecutable) else {
+    guard let path: String = executable(plugin) else {
       throw RuntimeError(
         .failed,
         "plugin type=\"\(plugin.type)\" failed (\(command.lowercased())): "
