@@ -47,13 +47,13 @@ done
 replay() { # KIND COMMAND...
   local kind=$1; shift
   "$@" --server "$server" --token "$token" --insecure --jobs 2 ${only:+--only "$only"} > "$work/$kind.txt" 2>&1 || true
-  grep '^FAIL' "$work/$kind.txt" | sed 's/^/  /' || true
   printf '%-8s %s\n' "$kind" "$(tail -n 1 "$work/$kind.txt")"
   sed -n 's/^PASS \([^ ]*\).*/\1/p' "$work/$kind.txt" | sed "s|^|$kind/|" >> "$work/passing"
 }
 replay api python3 "$golden/replay.py" "$golden/api"
 replay kubectl python3 "$golden/kubectl_replay.py" --kubectl "$(Tools/kubectl.sh)" "$golden/kubectl"
 [ -z "${GOLDEN_REPORT:-}" ] || cat "$work/api.txt" "$work/kubectl.txt" > "$GOLDEN_REPORT"
+[ -z "$only" ] || grep --no-filename '^FAIL' "$work/api.txt" "$work/kubectl.txt" || true
 
 list=Tests/Golden/passing.txt
 mkdir -p Tests/Golden
@@ -66,6 +66,10 @@ fi
 lost=$(comm -13 "$work/passing" <(sort -u "$list"))
 if [ -n "$lost" ]; then
   printf 'golden.sh: these passed before and do not pass now:\n%s\n' "$lost" >&2
+  # Where each of them differs.
+  for name in $lost; do
+    sed -n "/^FAIL ${name#*/} /,/^\(PASS\|FAIL\) /p" "$work/${name%%/*}.txt" | head -n 20 | cut -c1-300 >&2
+  done
   exit 1
 fi
 echo "golden: $(wc -l < "$work/passing") scenarios pass, $(wc -l < "$list") are held"

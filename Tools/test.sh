@@ -10,22 +10,24 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 [ $# -gt 0 ] || set -- check build unit fuzz golden system exchange up bench
 
-passed=0 failed=0
+passed=0 failed=() log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
 step() { # NAME COMMAND...
   local name=$1 begin=$SECONDS; shift
   printf '\n== %s\n' "$name"
-  if "$@"; then
+  if "$@" 2>&1 | tee "$log/$name"; then
     passed=$((passed + 1))
     printf '== %s: passed in %d s\n' "$name" $((SECONDS - begin))
   else
-    failed=$((failed + 1))
+    failed+=("$name")
     printf '== %s: FAILED after %d s\n' "$name" $((SECONDS - begin))
   fi
 }
 # The clients that some of the unit tests run.
 unit_tests() {
+  # The suites are told, and of their tests what does not pass.
   KUBECTL=$(Tools/kubectl.sh) APUS_PYTHON=$(Tools/python.sh websocket-client) \
-    swift test --configuration release --skip-build
+    swift test --configuration release --skip-build 2>&1 | { grep -vE '^(◇|✔ Test .*passed after)' || true; }
 }
 Tools/needs.sh
 for name in "$@"; do
@@ -49,8 +51,15 @@ for name in "$@"; do
     *) echo "test.sh: unknown step \"$name\"" >&2; exit 2 ;;
   esac
   # Without a build nothing else can say anything.
-  [ "$name" != build ] || [ $failed = 0 ] || break
+  [ "$name" != build ] || [ ${#failed[@]} = 0 ] || break
 done
 echo
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+if [ ${#failed[@]} != 0 ]; then
+  for name in "${failed[@]}"; do
+    printf '== %s failed; its last lines:\n' "$name"
+    tail -n 25 "$log/$name" | cut -c1-300
+  done
+  echo "$passed steps passed, ${#failed[@]} failed: ${failed[*]}"
+  exit 1
+fi
+echo "$passed steps passed, none failed"
