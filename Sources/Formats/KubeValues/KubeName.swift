@@ -74,4 +74,55 @@ public enum KubeName {
 
   /// Whether a value may be a label's.
   public static func isLabelValue(_ value: String) -> Bool { value.isEmpty || isNamePart(Substring(value)) }
+
+  private static let qualifiedForm: String =
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    + "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    + "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+
+  /// What is wrong with a key that should be a qualified name; empty where nothing is.
+  public static func qualifiedNameErrors(_ key: String) -> [String] {
+    let parts: [String] = key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    var messages: [String] = []
+    let name: String
+    switch parts.count {
+    case 1: name = parts[0]
+    case 2:
+      name = parts[1]
+      if parts[0].isEmpty {
+        messages.append("prefix part must be non-empty")
+      } else {
+        if parts[0].utf8.count > 253 { messages.append("prefix part must be no more than 253 characters") }
+        let labels: [Substring] = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+        if !labels.allSatisfy({ isLabel($0.utf8) }) { messages.append("prefix part " + dns1123SubdomainMessage) }
+      }
+    default:
+      let prefix: String = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+      return ["a valid label key \(qualifiedForm) \(prefix)"]
+    }
+    if name.isEmpty {
+      messages.append("name part must be non-empty")
+    } else if name.utf8.count > 63 {
+      messages.append("name part must be no more than 63 bytes")
+    }
+    if !isQualifiedPart(name) { messages.append("name part \(qualifiedForm)") }
+    return messages
+  }
+
+  private static func isQualifiedPart(_ name: String) -> Bool {
+    func isAlphanumeric(_ byte: UInt8) -> Bool {
+      (byte >= 0x61 && byte <= 0x7A) || (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A)
+    }
+    guard let first: UInt8 = name.utf8.first, let last: UInt8 = name.utf8.last else { return false }
+    return isAlphanumeric(first) && isAlphanumeric(last)
+      && name.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }
+  }
+
+  /// What is wrong with a value that should be a label's; empty where nothing is.
+  public static func labelValueErrors(_ value: String) -> [String] {
+    var messages: [String] = []
+    if value.utf8.count > 63 { messages.append("must be no more than 63 bytes") }
+    if !value.isEmpty, !isQualifiedPart(value) { messages.append(labelValueMessage) }
+    return messages
+  }
 }

@@ -143,16 +143,25 @@ private struct LabelSelectorParser {
     KubeValuesError(.invalidSelector, "found '\(token)', expected: \(expected)")
   }
 
+  /// Whether a token can be a key or a value.
+  static func isWord(_ token: String) -> Bool {
+    !token.isEmpty && ![",", "(", ")", "!", "=", "==", "!=", "<", ">"].contains(token)
+  }
+
   mutating func requirements() throws(KubeValuesError) -> [LabelSelector.Requirement] {
     var result: [LabelSelector.Requirement] = []
     guard !peek().isEmpty else { return result }
     while true {
-      result.append(try requirement())
+      let first: String = peek()
+      guard first == "!" || Self.isWord(first) else { throw unexpected(first, "!, identifier, or 'end of string'") }
+      do throws(KubeValuesError) { result.append(try requirement()) } catch {
+        throw KubeValuesError(.invalidSelector, "unable to parse requirement: \(error)")
+      }
       let token: String = next()
       if token.isEmpty { return result }
       guard token == "," else { throw unexpected(token, "',' or 'end of string'") }
       let following: String = peek()
-      guard !following.isEmpty, following != "," else { throw unexpected(following, "identifier after ','") }
+      guard following == "!" || Self.isWord(following) else { throw unexpected(following, "identifier after ','") }
     }
   }
 
@@ -163,11 +172,9 @@ private struct LabelSelectorParser {
       isNegated = true
       key = next()
     }
-    guard KubeName.isQualifiedName(key) else {
-      throw key.isEmpty || key.count == 1
-        ? unexpected(key, "!, identifier, or 'end of string'")
-        : KubeValuesError(.invalidSelector, "key: Invalid value: \"\(key)\": \(KubeName.qualifiedNameMessage)")
-    }
+    guard Self.isWord(key) else { throw unexpected(key, "identifier") }
+    let faults: [String] = KubeName.qualifiedNameErrors(key)
+    guard faults.isEmpty else { throw Self.invalid("<nil>", key, faults) }
     if isNegated { return LabelSelector.Requirement(key: key, comparison: .doesNotExist) }
     let token: String = peek()
     switch token {
@@ -175,19 +182,18 @@ private struct LabelSelectorParser {
     case "=", "==", "!=":
       _ = next()
       return LabelSelector.Requirement(
-        key: key, comparison: token == "!=" ? .notEquals : .equals, values: [try value()])
+        key: key, comparison: token == "!=" ? .notEquals : .equals, values: try checked([try value()], key))
     case "<", ">":
       _ = next()
       let bound: String = try value()
       guard Int64(bound) != nil else {
-        throw KubeValuesError(
-          .invalidSelector,
-          "values[0]: Invalid value: \"\(bound)\": for 'Gt', 'Lt' operators, the value must be an integer")
+        throw Self.invalid("values[0]", bound, ["for 'Gt', 'Lt' operators, the value must be an integer"])
       }
       return LabelSelector.Requirement(key: key, comparison: token == "<" ? .lessThan : .greaterThan, values: [bound])
     case "in", "notin":
       _ = next()
-      return LabelSelector.Requirement(key: key, comparison: token == "in" ? .isIn : .notIn, values: try list())
+      return LabelSelector.Requirement(
+        key: key, comparison: token == "in" ? .isIn : .notIn, values: try checked(try list(), key))
     default:
       throw unexpected(token, "in, notin, =, ==, !=, gt, lt")
     }
@@ -198,19 +204,25 @@ private struct LabelSelectorParser {
     let token: String = peek()
     if token.isEmpty || token == "," { return "" }
     _ = next()
-    return try checked(token)
+    guard Self.isWord(token) else { throw unexpected(token, "identifier") }
+    return token
   }
 
-  func checked(_ value: String) throws(KubeValuesError) -> String {
-    guard KubeName.isLabelValue(value) else {
-      throw KubeValuesError(.invalidSelector, "values[0]: Invalid value: \"\(value)\": \(KubeName.labelValueMessage)")
+  func checked(_ values: [String], _ key: String) throws(KubeValuesError) -> [String] {
+    for (place, value) in values.enumerated() {
+      let faults: [String] = KubeName.labelValueErrors(value)
+      guard faults.isEmpty else { throw Self.invalid("values[\(place)][\(key)]", value, faults) }
     }
-    return value
+    return values
+  }
+
+  private static func invalid(_ path: String, _ value: String, _ faults: [String]) -> KubeValuesError {
+    KubeValuesError(.invalidSelector, "\(path): Invalid value: \"\(value)\": \(faults.joined(separator: "; "))")
   }
 
   mutating func list() throws(KubeValuesError) -> [String] {
     var token: String = next()
-    guard token == "(" else { throw unexpected(token, "'('") }
+    guard token == "(" else { throw KubeValuesError(.invalidSelector, "found '\(token)' expected: '('") }
     var values: Set<String> = []
     var expectsValue: Bool = true
     while true {
@@ -224,8 +236,8 @@ private struct LabelSelectorParser {
         expectsValue = true
       case "": throw unexpected(token, "',', or ')'")
       default:
-        guard expectsValue else { throw unexpected(token, "',', or ')'") }
-        values.insert(try checked(token))
+        guard expectsValue, Self.isWord(token) else { throw unexpected(token, "',', or ')'") }
+        values.insert(token)
         expectsValue = false
       }
     }

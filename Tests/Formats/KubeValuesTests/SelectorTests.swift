@@ -22,6 +22,19 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("app=x,", "found '', expected: identifier after ','"),
+    (",app=x", "found ',', expected: !, identifier, or 'end of string'"),
+    ("app=x y", "found 'y', expected: ',' or 'end of string'"),
+    ("n>=2", "unable to parse requirement: found '=', expected: identifier"),
+    ("app in x", "unable to parse requirement: found 'x' expected: '('"),
+    ("n>x", "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer"),
+    ("-bad=x", "unable to parse requirement: <nil>: Invalid value: \"-bad\": \(KubeName.qualifiedNameMessage)"),
+    ("app=-bad", "unable to parse requirement: values[0][app]: Invalid value: \"-bad\": \(KubeName.labelValueMessage)"),
+  ]) func `a broken label selector is refused in upstream's words`(_ text: String, _ message: String) {
+    #expect(throws: KubeValuesError(.invalidSelector, message)) { try LabelSelector(parsing: text) }
+  }
+
   @Test func `a selector's text is read as the same selector`() throws {
     let text: String = "app=web,tier in (a,b),!gone,there,x!=y"
     let selector: LabelSelector = try LabelSelector(parsing: text)

@@ -88,52 +88,8 @@ enum Names {
     return ["/", "%"].filter { name.contains($0) }.map { "may not contain '\($0)'" }
   }
 
-  private static let qualifiedForm: String =
-    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-    + "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-    + "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-
-  static func qualified(_ key: String) -> [String] {
-    let parts: [String] = key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    var messages: [String] = []
-    let name: String
-    switch parts.count {
-    case 1: name = parts[0]
-    case 2:
-      name = parts[1]
-      if parts[0].isEmpty {
-        messages.append("prefix part must be non-empty")
-      } else {
-        messages += subdomain(parts[0]).map { "prefix part " + $0 }
-      }
-    default:
-      let prefix: String = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-      return ["a valid label key \(qualifiedForm) \(prefix)"]
-    }
-    if name.isEmpty {
-      messages.append("name part must be non-empty")
-    } else if name.utf8.count > 63 {
-      messages.append("name part must be no more than 63 bytes")
-    }
-    if !isQualifiedPart(name) { messages.append("name part \(qualifiedForm)") }
-    return messages
-  }
-
-  private static func isQualifiedPart(_ name: String) -> Bool {
-    func isAlphanumeric(_ byte: UInt8) -> Bool {
-      (byte >= 0x61 && byte <= 0x7A) || (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A)
-    }
-    guard let first: UInt8 = name.utf8.first, let last: UInt8 = name.utf8.last else { return false }
-    return isAlphanumeric(first) && isAlphanumeric(last)
-      && name.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }
-  }
-
-  static func labelValue(_ value: String) -> [String] {
-    var messages: [String] = []
-    if value.utf8.count > 63 { messages.append("must be no more than 63 bytes") }
-    if !value.isEmpty, !isQualifiedPart(value) { messages.append(KubeName.labelValueMessage) }
-    return messages
-  }
+  static func qualified(_ key: String) -> [String] { KubeName.qualifiedNameErrors(key) }
+  static func labelValue(_ value: String) -> [String] { KubeName.labelValueErrors(value) }
 
   /// Keys of ConfigMaps and Secrets.
   static func configKey(_ key: String) -> [String] {

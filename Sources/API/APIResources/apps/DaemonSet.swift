@@ -44,8 +44,8 @@ struct DaemonSetStrategy: ResourceStrategy {
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     if context.subresource == "status" { return DaemonSetValidation.statusErrors(object["status"]) }
-    return validateContent(object, context)
-      + Checks.immutable(object["spec"]["selector"], old["spec"]["selector"], FieldPath("spec", "selector"))
+    return Checks.immutable(object["spec"]["selector"], old["spec"]["selector"], FieldPath("spec", "selector"))
+      + validateContent(object, context)
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {

@@ -6,9 +6,7 @@ import JSON
 /// ReplicaSets.
 struct ReplicaSetStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(
-      generation: .of(["spec"]), hasStatus: true,
-      selectableFields: [SelectableField("status.replicas", absent: "0")], scale: ScalePaths())
+    StrategyTraits(generation: .of(["spec"]), hasStatus: true, scale: ScalePaths())
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

@@ -32,6 +32,22 @@ struct StatefulSetStrategy: ResourceStrategy {
     Workload.applyTemplateDefaults(&object)
   }
 
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    prepareCommonForCreate(&object)
+    Self.dropUnavailable(&object)
+  }
+
+  func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
+    prepareCommonForUpdate(&object, old: old, context)
+    if old["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].isNull { Self.dropUnavailable(&object) }
+  }
+
+  /// maxUnavailable is behind a feature gate that is off (MaxUnavailableStatefulSet).
+  private static func dropUnavailable(_ object: inout JSONValue) {
+    guard object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].isThere else { return }
+    object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] = .null
+  }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     StatefulSetValidation.specErrors(object["spec"], FieldPath("spec"))
   }

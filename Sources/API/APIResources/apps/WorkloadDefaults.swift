@@ -39,13 +39,16 @@ enum Workload {
 
   /// The template: its labels, its pod, its restart policy.
   static func templateErrors(
-    _ spec: JSONValue, _ path: FieldPath, replicas: Int64 = 1
+    _ spec: JSONValue, _ path: FieldPath, replicas: Int64 = 1, hasLabelSelector: Bool = true
   ) -> [FieldError] {
     var errors: [FieldError] = []
     let template: JSONValue = spec["template"]
     let at: FieldPath = path.child("template")
     let labels: JSONValue = template["metadata"]["labels"]
     let selector: JSONValue = spec["selector"]
+    if hasLabelSelector, !Checks.labelSelector(selector, path).isEmpty {
+      return [.invalid(path.child("selector"), selector, "invalid label selector")]
+    }
     let isEmpty: Bool =
       selector.isThere && selector["matchLabels"].isVoid && selector["matchExpressions"].isVoid
     if !isEmpty, !Checks.selector(selector).matches(labels.stringMap) {

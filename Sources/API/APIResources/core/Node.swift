@@ -55,11 +55,14 @@ struct NodeStrategy: ResourceStrategy {
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     let info: JSONValue = object["status"]["nodeInfo"]
+    let architecture: String = info["architecture"].plain
+    var kernel: JSONValue = TableText.text(info["kernelVersion"], or: "<unknown>")
+    if !architecture.isEmpty { kernel = .string("\(kernel.plain) (\(architecture))") }
     return [
       object["metadata"]["name"], .string(Self.status(object)), .string(Self.roles(object["metadata"]["labels"])),
       TableText.age(object, context), .string(info["kubeletVersion"].plain),
       Self.address("InternalIP", object), Self.address("ExternalIP", object),
-      TableText.text(info["osImage"], or: "<unknown>"), TableText.text(info["kernelVersion"], or: "<unknown>"),
+      TableText.text(info["osImage"], or: "<unknown>"), kernel,
       TableText.text(info["containerRuntimeVersion"], or: "<unknown>"),
     ]
   }

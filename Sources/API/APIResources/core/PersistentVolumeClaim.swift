@@ -22,19 +22,21 @@ struct PersistentVolumeClaimStrategy: ResourceStrategy {
 
   /// The two ways to name a source are one where both can say it.
   private static func unifySources(_ spec: inout JSONValue) {
+    // A source in another namespace is behind a feature gate that is off.
+    if !spec["dataSourceRef"]["namespace"].plain.isEmpty { spec["dataSourceRef"] = .null }
     if !isKnownSource(spec["dataSource"]) { spec["dataSource"] = .null }
     let source: JSONValue = spec["dataSource"]
     let reference: JSONValue = spec["dataSourceRef"]
     if source.isThere, reference.isNull {
       spec["dataSourceRef"] = source
     } else if reference.isThere, source.isNull, reference["namespace"].plain.isEmpty {
-      if isKnownSource(reference) { spec["dataSource"] = reference }
+      spec["dataSource"] = reference
     }
   }
 
   private static func isKnownSource(_ source: JSONValue) -> Bool {
-    let group: String = source["apiGroup"].plain
-    return group == "snapshot.storage.k8s.io" ? source["kind"].plain == "VolumeSnapshot" : group.isEmpty
+    let kind: String = source["apiGroup"].plain.isEmpty ? "PersistentVolumeClaim" : "VolumeSnapshot"
+    return ["", "snapshot.storage.k8s.io"].contains(source["apiGroup"].plain) && source["kind"].plain == kind
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {

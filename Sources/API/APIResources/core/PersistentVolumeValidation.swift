@@ -167,7 +167,7 @@ enum PersistentVolumeClaimValidation {
       let isSame: Bool = ["apiGroup", "kind", "name"].allSatisfy {
         spec["dataSource"][$0].plain == spec["dataSourceRef"][$0].plain
       }
-      if !isSame { errors.append(.invalid(path, spec["dataSource"], "must match dataSourceRef")) }
+      if !isSame { errors.append(.invalid(path, .object(JSONObject()), "must match dataSourceRef")) }
     }
     return errors
   }

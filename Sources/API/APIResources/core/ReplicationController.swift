@@ -36,7 +36,7 @@ struct ReplicationControllerStrategy: ResourceStrategy {
     selecting["selector"] = [
       "matchLabels": spec["selector"].isVoid ? spec["template"]["metadata"]["labels"] : spec["selector"]
     ]
-    for error: FieldError in Workload.templateErrors(selecting, path) {
+    for error: FieldError in Workload.templateErrors(selecting, path, hasLabelSelector: false) {
       var error: FieldError = error
       error.detail = error.detail.replacing("in ReplicaSet is", with: "in ReplicationController is")
       errors.append(error)

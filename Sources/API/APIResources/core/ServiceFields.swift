@@ -68,7 +68,8 @@ enum ServiceFields {
   }
 
   private static func patchNodePorts(_ object: inout JSONValue, old: JSONValue) {
-    func key(_ port: JSONValue) -> String { "\(port["protocol"].plain)/\(port["port"].int ?? 0)" }
+    // By name: all else of a port may have changed.
+    func key(_ port: JSONValue) -> String { port["name"].plain }
     var known: [String: JSONValue] = [:]
     for port: JSONValue in old["spec"]["ports"].items { known[key(port)] = port["nodePort"] }
     var used: Set<Int64> = Set(object["spec"]["ports"].items.compactMap { $0["nodePort"].int })

@@ -7,7 +7,9 @@ import JSON
 enum TopologyRules {
   static func errors(_ constraints: JSONValue, _ path: FieldPath) -> [FieldError] {
     var errors: [FieldError] = []
-    var pairs: Set<String> = []
+    func pair(_ constraint: JSONValue) -> String {
+      "{\(constraint["topologyKey"].plain), \(constraint["whenUnsatisfiable"].plain)}"
+    }
     for (place, constraint) in constraints.items.enumerated() {
       let at: FieldPath = path.index(place)
       let key: String = constraint["topologyKey"].plain
@@ -23,9 +25,8 @@ enum TopologyRules {
       }
       errors += Checks.supported(
         constraint["whenUnsatisfiable"], at.child("whenUnsatisfiable"), ["DoNotSchedule", "ScheduleAnyway"])
-      let pair: String = "{\(key), \(action)}"
-      if !pairs.insert(pair).inserted {
-        errors.append(.duplicate(at.child("{topologyKey, whenUnsatisfiable}"), .string(pair)))
+      for later: JSONValue in constraints.items.dropFirst(place + 1) where pair(later) == pair(constraint) {
+        errors.append(.duplicate(at.child("{topologyKey, whenUnsatisfiable}"), .string(pair(constraint))))
       }
       if let domains: Int64 = constraint["minDomains"].int {
         if domains <= 0 {

@@ -134,8 +134,9 @@ enum EndpointSliceValidation {
       } else {
         errors += Checks.supported(port["protocol"], at.child("protocol"), ["SCTP", "TCP", "UDP"])
       }
-      if port["port"].isThere {
-        errors += Names.portNumber(port["port"].int ?? 0).map { .invalid(at.child("port"), port["port"], $0) }
+      // Any port number may be 0: it is not known then.
+      if let number: Int64 = port["port"].int, number != 0 {
+        errors += Names.portNumber(number).map { .invalid(at.child("port"), port["port"], $0) }
       }
       if port["appProtocol"].isThere {
         errors += Checks.text(port["appProtocol"], at.child("appProtocol"), Names.qualified)

@@ -15,12 +15,19 @@ struct IPAddressStrategy: ResourceStrategy {
       ])
   }
 
+  private static func hasLeadingZeros(_ text: String) -> Bool {
+    let parts: [Substring] = text.split(separator: ".", omittingEmptySubsequences: false)
+    let numbers: [UInt8] = parts.compactMap { UInt8($0) }
+    return parts.count == 4 && numbers.count == 4 && zip(parts, numbers).contains { $0 != String($1) }
+  }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let name: String = object["metadata"]["name"].plain
     var errors: [FieldError] = []
     let at: FieldPath = FieldPath("metadata", "name")
     if !name.isEmpty {
-      errors += Checks.address(.string(name), at)
+      errors += Self.hasLeadingZeros(name)
+        ? [.invalid(at, .string(name), "must not have leading 0s")] : Checks.address(.string(name), at)
       if let canonical: String = IPAddress(name)?.description, canonical != name {
         errors.append(.invalid(at, .string(name), "must be in canonical form (\"\(canonical)\")"))
       }

@@ -19,11 +19,7 @@ struct CSIDriverStrategy: ResourceStrategy {
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = old["metadata"]["generation"]
-    let isChanged: Bool = ["tokenRequests", "requiresRepublish", "serviceAccountTokenInSecrets", "podInfoOnMount"]
-      .contains {
-        object["spec"][$0] != old["spec"][$0]
-      }
-    if isChanged { object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 0) + 1) }
+    if object["spec"] != old["spec"] { object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 0) + 1) }
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {

@@ -26,8 +26,12 @@ enum StorageValidation {
 
   private static func topologyErrors(_ topologies: JSONValue, _ path: FieldPath) -> [FieldError] {
     var errors: [FieldError] = []
+    var earlier: [[String: Set<String>]] = []
     for (place, term) in topologies.items.enumerated() {
       let at: FieldPath = path.index(place).child("matchLabelExpressions")
+      let values: [String: Set<String>] = Dictionary(
+        term["matchLabelExpressions"].items.map { ($0["key"].plain, Set($0["values"].strings)) }) { $0.union($1) }
+      defer { earlier.append(values) }
       var keys: Set<String> = []
       for (index, expression) in term["matchLabelExpressions"].items.enumerated() {
         let one: FieldPath = at.index(index)
@@ -41,6 +45,9 @@ enum StorageValidation {
           errors.append(.duplicate(one.child("key"), expression["key"]))
         }
       }
+      // An empty term is also as good as each that was not looked at yet.
+      let same: Int = earlier.count { $0 == values } + (values.isEmpty ? topologies.items.count : 0)
+      errors += Array(repeating: .duplicate(at, ""), count: same)
     }
     return errors
   }

@@ -28,12 +28,12 @@ struct ResourceQuotaAdmission: AdmissionPlugin {
     for _ in 0..<Self.attempts {
       let quota: JSONValue = try ObjectStorage.tree(cached)
       guard Self.covers(quota, request) else { return }
-      let hard: JSONValue = quota["spec"]["hard"]
-      let names: [String] = hard.object?.keys.sorted() ?? []
+      // What its controller has taken up: a quota counts from then on.
+      let names: [String] = quota["status"]["hard"].object?.keys.sorted() ?? []
       let charged: [String] = names.filter { usage[$0] != nil }
       if request.group == GroupResource("", "pods") { try Self.requireFields(names, request, quota) }
       guard !charged.isEmpty else { return }
-      let unknown: [String] = charged.filter { quota["status"]["hard"][$0].isNull || quota["status"]["used"][$0].isNull }
+      let unknown: [String] = charged.filter { quota["status"]["used"][$0].isNull }
       if !unknown.isEmpty {
         throw request.forbidden("status unknown for quota: \(quota.objectName), resources: \(unknown.joined(separator: ","))")
       }

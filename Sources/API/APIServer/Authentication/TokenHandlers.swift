@@ -193,10 +193,7 @@ struct TokenReviewHandler: SubresourceHandler {
 struct SelfSubjectReviewHandler: SubresourceHandler {
   func handle(_ endpoint: ResourceEndpoint) async throws {
     var review: Review = try await Review(endpoint)
-    review.object["metadata"] = [
-      "creationTimestamp": .string(endpoint.call.now.rfc3339),
-      "managedFields": review.object["metadata"]["managedFields"],
-    ]
+    review.object["metadata"] = ["creationTimestamp": .string(endpoint.call.now.rfc3339)]
     review.object["status"] = ["userInfo": endpoint.call.user.json]
     try await review.answer(endpoint)
   }

@@ -74,11 +74,7 @@ struct RulesReviewHandler: SubresourceHandler {
     let namespace: String = review.object["spec"]["namespace"].string ?? ""
     guard !namespace.isEmpty else { throw StatusError.badRequest("no namespace on request") }
     let user: UserInfo = endpoint.call.user
-    var rules: [PolicyRule] = await endpoint.core.rbac.rules(for: user, namespace: namespace)
-    if user.isMaster {
-      rules.insert(PolicyRule(verbs: ["*"], nonResourceURLs: ["*"]), at: 0)
-      rules.insert(PolicyRule(verbs: ["*"], apiGroups: ["*"], resources: ["*"]), at: 0)
-    }
+    let rules: [PolicyRule] = await endpoint.core.rbac.rules(for: user, namespace: namespace)
     let resources: [JSONValue] = rules.filter { $0.nonResourceURLs.isEmpty }.map { rule in
       var value: JSONValue = [
         "verbs": JSONValue(rule.verbs), "apiGroups": JSONValue(rule.apiGroups), "resources": JSONValue(rule.resources),

@@ -101,7 +101,7 @@ struct Deletion: Sendable {
 
   /// A deletion under way can only be made faster.
   private func shortened(_ object: JSONValue) -> JSONValue? {
-    guard let wanted: Int64 = options.gracePeriodSeconds,
+    guard let wanted: Int64 = options.gracePeriodSeconds.map({ $0 < 0 ? 1 : $0 }),
       let present: Int64 = object["metadata"]["deletionGracePeriodSeconds"].int, wanted < present,
       let stamp: Timestamp = try? Timestamp(parsing: object["metadata"]["deletionTimestamp"].string ?? "")
     else { return nil }

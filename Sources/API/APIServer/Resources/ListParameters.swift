@@ -41,7 +41,7 @@ struct ListParameters: Sendable {
   private mutating func readSelectors(_ query: QueryParameters, _ resource: ServedResource) throws(StatusError) {
     do throws(KubeValuesError) {
       if let text: String = query["labelSelector"], !text.isEmpty { labels = try LabelSelector(parsing: text) }
-    } catch { throw .badRequest("unable to parse requirement: \(error)") }
+    } catch { throw .badRequest("\(error)") }
     do throws(KubeValuesError) {
       if let text: String = query["fieldSelector"], !text.isEmpty { fields = try FieldSelector(parsing: text) }
     } catch { throw .badRequest("\(error)") }

@@ -99,9 +99,13 @@ extension ResourceEndpoint {
       if try await storage.get(namespace: namespace, name: name) != nil { throw .alreadyExists(group, name) }
       return try ObjectStorage.tree(resource.storageSchema.encodeJSON(object), name)
     }
-    let stored: CachedObject = try await storage.create(
-      namespace: namespace, name: name, json: resource.storageSchema.encodeJSON(object))
-    return try ObjectStorage.tree(stored)
+    do throws(StatusError) {
+      return try ObjectStorage.tree(
+        try await storage.create(namespace: namespace, name: name, json: resource.storageSchema.encodeJSON(object)))
+    } catch {
+      // Of a resource that two groups serve the caller hears of the one that was asked.
+      throw error.reason == "AlreadyExists" ? .alreadyExists(group, name) : error
+    }
   }
 
   // MARK: metadata

@@ -112,14 +112,26 @@ extension ResourceEndpoint {
     } else if given != String(cached.revision) {
       throw StatusError.conflict(group, plan.name, StorageErrors.conflictMessage)
     }
-    try beforeUpdate(&object, old: old)
-    try await core.admission.validate(
-      AdmissionRequest(.update, self, object: object, old: old, isDryRun: plan.options.isDryRun))
+    let allocation: any Allocation =
+      info.subresource.isEmpty
+      ? try await core.allocators.allocate(&object, old: old, resource: resource, isDryRun: plan.options.isDryRun)
+      : NoAllocation()
+    do {
+      try beforeUpdate(&object, old: old)
+      try await core.admission.validate(
+        AdmissionRequest(.update, self, object: object, old: old, isDryRun: plan.options.isDryRun))
+    } catch {
+      await allocation.release()
+      throw error
+    }
     object["metadata"]["resourceVersion"] = .null
     let isUnconditional: Bool = given.isEmpty || given == "0" || plan.retriesConflicts
     do throws(StatusError) {
-      return (try await finish(object, old: old, cached, plan.options), false)
+      let result: JSONValue = try await finish(object, old: old, cached, plan.options)
+      await allocation.commit(result)
+      return (result, false)
     } catch {
+      await allocation.release()
       guard error.reason == "Conflict", isUnconditional, !isLast else { throw error }
       return (nil, true)
     }
@@ -138,19 +150,8 @@ extension ResourceEndpoint {
     }
     if object == old.settingRevision(nil) { return old }
     if options.isDryRun { return object.with(resourceVersion: cached.revision) }
-    let allocation: any Allocation
-    do {
-      allocation = try await core.allocators.allocate(&object, old: old, resource: resource, isDryRun: false)
-    } catch { throw (error as? StatusError) ?? .internalError("\(error)") }
-    do throws(StatusError) {
-      let stored: CachedObject = try await storage.update(cached, json: resource.storageSchema.encodeJSON(object))
-      let result: JSONValue = try ObjectStorage.tree(stored)
-      await allocation.commit(result)
-      return result
-    } catch {
-      await allocation.release()
-      throw error
-    }
+    return try ObjectStorage.tree(
+      try await storage.update(cached, json: resource.storageSchema.encodeJSON(object)))
   }
 
   /// What upstream calls BeforeUpdate: what a client cannot change, then the strategy and validation.
