@@ -134,6 +134,11 @@ let formats: [Target] = [
   room("Addresses", "Formats/Addresses", []),
   // Kubernetes' value types: quantities, times, names, label and field selectors. No I/O.
   room("KubeValues", "Formats/KubeValues", ["JSON", "Addresses"]),
+  // Regular expressions as Go reads them, matched in a time that is linear in the text. No Foundation.
+  room("Patterns", "Formats/Patterns", []),
+  // The Common Expression Language with Kubernetes' function libraries: parser, checker, costs, evaluator.
+  // No Foundation; knows no kind, no schema and no server.
+  room("CEL", "Formats/CEL", ["Addresses", "KubeValues", "Patterns"]),
   // OCI image-spec and runtime-spec documents, references and digests. No I/O.
   room("OCISpec", "Formats/OCISpec", ["JSON"]),
   // CNI configurations, results and errors of every version. No I/O.
@@ -180,16 +185,16 @@ let client: [Target] = [
 
 let api: [Target] = [
   // Schemas as data: decode, default, validate structure, prune, patch, apply, transcode. Knows no kind by name.
-  room("APISchema", "API/APISchema", ["JSON", "KubeValues", protobuf]),
+  room("APISchema", "API/APISchema", ["JSON", "KubeValues", "Patterns", protobuf]),
   // Revisions, compare-and-swap, ranges, watches: SQLite or etcd beneath, the watch cache above. Knows bytes, not kinds.
   room("APIStore", "API/APIStore",
     ["JSON", "Kernel", "Etcd", "GRPCSockets", grpcCore, grpcHTTP2, grpcProtobuf, sqlite, logging, deque, nioCore, nioSSL]),
   // What a kind does beyond its schema: one strategy a kind, its validation, defaults and table.
   room("APIResources", "API/APIResources",
-    ["JSON", "APISchema", "KubeValues", "Addresses", "YAML", crypto]),
+    ["JSON", "CEL", "Patterns", "APISchema", "KubeValues", "Addresses", "YAML", crypto]),
   // The API server: authenticate, authorize, admit, serve.
   room("APIServer", "API/APIServer",
-    ["JSON", "APISchema", "APIStore", "APIResources", "KubeValues", "Addresses", "YAML", "PKI", "HTTPServing",
+    ["JSON", "CEL", "APISchema", "APIStore", "APIResources", "KubeValues", "Addresses", "YAML", "PKI", "HTTPServing",
      nioCore, nioPosix, nioHTTP1, nioSSL, crypto, cryptoExtras, x509, asn1, jwt, logging, collections, lifecycle, httpClient]),
 ]
 
@@ -285,6 +290,10 @@ let allTests: [Target] = [
     ["Addresses"]),
   tests("KubeValuesTests", "Formats/KubeValuesTests",
     ["KubeValues", "JSON", "Addresses"]),
+  tests("PatternsTests", "Formats/PatternsTests",
+    ["Patterns"]),
+  tests("CELTests", "Formats/CELTests",
+    ["CEL"]),
   tests("OCISpecTests", "Formats/OCISpecTests",
     ["OCISpec", "JSON"]),
   tests("CNISpecTests", "Formats/CNISpecTests",

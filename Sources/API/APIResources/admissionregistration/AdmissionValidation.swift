@@ -17,6 +17,7 @@ enum WebhookValidation {
       }
       errors += policyErrors(hook, at, isMutating: isMutating)
       errors += clientErrors(hook["clientConfig"], at.child("clientConfig"))
+      errors += ExpressionValidation.conditionErrors(hook, at, PolicyEnvironment.plain)
     }
     return errors
   }
@@ -75,7 +76,7 @@ enum WebhookValidation {
     return errors
   }
 
-  private static func clientErrors(_ client: JSONValue, _ path: FieldPath) -> [FieldError] {
+  static func clientErrors(_ client: JSONValue, _ path: FieldPath) -> [FieldError] {
     if client["url"].isThere == client["service"].isThere {
       return [.required(path, "exactly one of url or service is required")]
     }
@@ -118,7 +119,7 @@ enum AdmissionPolicyValidation {
     }
     if isMutating {
       if spec["mutations"].isVoid { errors.append(.required(path.child("mutations"))) }
-      return errors
+      return errors + ExpressionValidation.policyErrors(spec, path, isMutating: true)
     }
     if spec["validations"].isVoid, spec["auditAnnotations"].isVoid {
       errors.append(
@@ -126,10 +127,7 @@ enum AdmissionPolicyValidation {
       errors.append(
         .required(path.child("auditAnnotations"), "validations or auditAnnotations must contain at least one item"))
     }
-    for (place, rule) in spec["validations"].items.enumerated() where rule["expression"].plain.isEmpty {
-      errors.append(
-        .required(path.child("validations").index(place).child("expression"), "expression is not specified"))
-    }
+    errors += ExpressionValidation.policyErrors(spec, path, isMutating: false)
     return errors
   }
 

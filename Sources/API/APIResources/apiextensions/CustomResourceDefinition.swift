@@ -29,9 +29,8 @@ struct CustomResourceDefinitionStrategy: ResourceStrategy {
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = 1
-    let stored: [JSONValue] = object["spec"]["versions"].items.filter { $0["storage"].bool ?? false }
-      .map { $0["name"] }
-    object["status"] = ["storedVersions": .array(stored)]
+    let stored: JSONValue? = object["spec"]["versions"].items.first { $0["storage"].bool ?? false }?["name"]
+    object["status"] = ["storedVersions": stored.map { [$0] } ?? .null]
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
@@ -42,6 +41,16 @@ struct CustomResourceDefinitionStrategy: ResourceStrategy {
         object["status"]["storedVersions"].append(version["name"])
       }
     }
+  }
+}
+
+extension CustomResourceDefinitionStrategy {
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    DefinitionValidation.errors(object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    context.subresource == "status" ? [] : DefinitionValidation.errors(object, old: old)
   }
 }
 

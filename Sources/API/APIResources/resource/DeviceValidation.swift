@@ -1,6 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import APISchema
+import CEL
 import JSON
 
 /// The rules of device classes and claims.
@@ -15,7 +16,10 @@ enum DeviceValidation {
     selectors.items.enumerated().flatMap { place, selector -> [FieldError] in
       let at: FieldPath = path.index(place).child("cel")
       if selector["cel"].isNull { return [.required(at)] }
-      return selector["cel"]["expression"].plain.isEmpty ? [.required(at.child("expression"))] : []
+      let text: JSONValue = selector["cel"]["expression"]
+      if text.plain.isEmpty { return [.required(at.child("expression"))] }
+      return ExpressionValidation.errors(
+        text, at.child("expression"), ExpressionValidation.device, wants: [.bool, .dyn], named: "bool")
     }
   }
 

@@ -19,6 +19,9 @@ enum CustomSchemaBuilder {
     return schema
   }
 
+  /// The schema of a value within an object.
+  static func part(_ document: JSONValue) throws(APISchemaError) -> Schema { try build(document, 0) }
+
   private static func addObjectFields(to schema: Schema) {
     schema.hasTypeMeta = true
     var fields: [SchemaField] = schema.fields.filter { !["apiVersion", "kind", "metadata"].contains($0.name) }

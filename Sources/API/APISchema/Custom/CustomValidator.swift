@@ -1,6 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import JSON
+import Patterns
 
 /// Checks values against the OpenAPI schemas of custom kinds, in the words of kube-openapi's validator.
 struct CustomValidator {
@@ -96,8 +97,7 @@ struct CustomValidator {
 
   /// Whether a pattern occurs in a text; a pattern that cannot be read was refused with its definition.
   private static func matches(_ text: String, _ pattern: String) -> Bool {
-    guard let regex: Regex<AnyRegexOutput> = try? Regex(pattern).matchingSemantics(.unicodeScalar) else { return true }
-    return (try? regex.firstMatch(in: text)) != nil
+    (try? Pattern(pattern))?.occurs(in: text) ?? true
   }
 
   private static func plain(_ number: Double) -> String { JSONValue.double(number).text }

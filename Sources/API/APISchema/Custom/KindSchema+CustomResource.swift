@@ -64,3 +64,13 @@ extension KindSchema {
     return validator.errors
   }
 }
+
+extension KindSchema {
+  /// Checks a value against a part of an OpenAPI schema, as defaults are; fields are named from the value on.
+  public static func errors(of value: JSONValue, against document: JSONValue) -> [FieldError] {
+    guard let schema: Schema = try? CustomSchemaBuilder.part(document) else { return [] }
+    var validator: CustomValidator = CustomValidator()
+    validator.check(value, nil, schema, "")
+    return validator.errors
+  }
+}

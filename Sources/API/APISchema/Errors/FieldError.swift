@@ -71,7 +71,17 @@ public struct FieldError: Error, Sendable, Hashable, CustomStringConvertible {
   /// A value as upstream prints it in messages: strings quoted, numbers plain, the rest as JSON.
   static func print(_ value: JSONValue) -> String {
     if case .string(let text) = value { return text.goQuoted }
-    return value.text
+    // Go's encoder writes these so that JSON can stand in a page.
+    let text: String = value.text
+    guard text.utf8.contains(where: { $0 == 0x3C || $0 == 0x3E || $0 == 0x26 }) else { return text }
+    return text.reduce(into: "") { output, character in
+      switch character {
+      case "<": output += "\\u003c"
+      case ">": output += "\\u003e"
+      case "&": output += "\\u0026"
+      default: output.append(character)
+      }
+    }
   }
 }
 

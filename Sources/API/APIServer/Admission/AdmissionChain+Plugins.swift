@@ -38,7 +38,11 @@ extension AdmissionChain {
       RBACEscalation(authorizer: authorizer, rbac: rbac),
       WebhookAdmission(
         mutating: try storage(hooks, "mutatingwebhookconfigurations"),
-        validating: try storage(hooks, "validatingwebhookconfigurations"), registry: registry),
+        validating: try storage(hooks, "validatingwebhookconfigurations"), registry: registry,
+        authorizer: authorizer),
+      PolicyAdmission(
+        policies: try storage(hooks, "validatingadmissionpolicies"),
+        bindings: try storage(hooks, "validatingadmissionpolicybindings"), registry: registry, authorizer: authorizer),
       ResourceQuotaAdmission(quotas: try storage("", "resourcequotas")),
     ]
     plugins = all.filter { plugin in

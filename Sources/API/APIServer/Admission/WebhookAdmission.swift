@@ -15,6 +15,7 @@ struct WebhookAdmission: AdmissionPlugin {
   let mutating: ObjectStorage
   let validating: ObjectStorage
   let registry: ResourceRegistry
+  let authorizer: AuthorizerChain
 
   func admit(_ request: inout AdmissionRequest) async throws {
     guard !Self.isExempt(request), request.operation != .delete else { return try await mutateDeletion(request) }
@@ -37,8 +38,8 @@ struct WebhookAdmission: AdmissionPlugin {
     }
   }
 
-  /// Webhooks never decide on webhooks and policies, or on questions.
-  private static func isExempt(_ request: AdmissionRequest) -> Bool {
+  /// Webhooks and policies never decide on webhooks and policies, or on questions.
+  static func isExempt(_ request: AdmissionRequest) -> Bool {
     request.group.group == "admissionregistration.k8s.io"
       || (request.user.name == UserInfo.apiServer.name && request.user.isMaster)
   }
@@ -57,46 +58,22 @@ struct WebhookAdmission: AdmissionPlugin {
   }
 
   private func matches(_ hook: JSONValue, _ request: AdmissionRequest) async throws -> Bool {
-    guard hook["rules"].items.contains(where: { Self.matches(rule: $0, request) }) else { return false }
-    let selector: JSONValue = hook["namespaceSelector"]
-    if selector.object?.isEmpty == false {
-      let isNamespace: Bool = request.group == GroupResource("", "namespaces")
-      if isNamespace || !request.namespace.isEmpty {
-        let labels: [String: String]
-        if isNamespace, !request.object.isNull {
-          labels = request.object.objectLabels
-        } else {
-          let namespace: JSONValue? = try await registry.storage("", "namespaces")?.object(
-            namespace: "", name: isNamespace ? request.name : request.namespace)
-          labels = namespace?.objectLabels ?? [:]
-        }
-        if !Selectors.matches(selector, labels) { return false }
-      }
-    }
-    let objects: JSONValue = hook["objectSelector"]
-    if objects.object?.isEmpty == false {
-      let matchesNew: Bool = !request.object.isNull && Selectors.matches(objects, request.object.objectLabels)
-      let matchesOld: Bool = !request.old.isNull && Selectors.matches(objects, request.old.objectLabels)
-      if !matchesNew && !matchesOld { return false }
-    }
-    return true
+    guard hook["rules"].items.contains(where: { RequestMatching.matches(rule: $0, request) }),
+      try await RequestMatching.selects(hook, request, registry)
+    else { return false }
+    return try await holds(hook, request)
   }
 
-  private static func matches(rule: JSONValue, _ request: AdmissionRequest) -> Bool {
-    func covers(_ list: JSONValue, _ value: String) -> Bool { list.stringItems.contains { $0 == "*" || $0 == value } }
-    guard covers(rule["operations"], request.operation.rawValue), covers(rule["apiGroups"], request.group.group),
-      covers(rule["apiVersions"], request.resource.kind.version)
-    else { return false }
-    let scope: String = rule["scope"].string ?? "*"
-    let isNamespaced: Bool = request.resource.definition.isNamespaced
-    if scope == "Namespaced", !isNamespaced { return false }
-    if scope == "Cluster", isNamespaced { return false }
-    let full: String = request.subresource.isEmpty ? request.group.resource : "\(request.group.resource)/\(request.subresource)"
-    return rule["resources"].stringItems.contains { wanted in
-      if wanted == "*/*" || wanted == full { return true }
-      if wanted == "*" { return request.subresource.isEmpty }
-      if wanted.hasSuffix("/*") { return wanted.dropLast(2) == request.group.resource }
-      return wanted.hasPrefix("*/") && !request.subresource.isEmpty && wanted.dropFirst(2) == request.subresource
+  /// The matchConditions of a webhook.
+  private func holds(_ hook: JSONValue, _ request: AdmissionRequest) async throws -> Bool {
+    let conditions: [JSONValue] = hook["matchConditions"].items
+    if conditions.isEmpty { return true }
+    let asked: PolicyQuestion = try await PolicyQuestion(request, registry, authorizer)
+    do {
+      return try await asked.holds(conditions)
+    } catch {
+      if hook["failurePolicy"].string == "Ignore" { return false }
+      throw StatusError.forbidden(request.group, request.name, "\(error)")
     }
   }
 
@@ -150,38 +127,10 @@ struct WebhookAdmission: AdmissionPlugin {
   }
 
   private func review(_ request: AdmissionRequest, _ identifier: String) async throws -> JSONValue {
-    func kind(_ kind: GroupVersionKind) -> JSONValue {
-      ["group": .string(kind.group), "version": .string(kind.version), "kind": .string(kind.kind)]
-    }
-    let definition: ResourceDefinition = request.resource.definition
-    let resource: JSONValue = [
-      "group": .string(definition.identifier.group), "version": .string(definition.identifier.version),
-      "resource": .string(definition.identifier.resource),
-    ]
-    let shown: GroupVersionKind = definition.subresource(request.subresource)?.kind ?? definition.kind
-    var question: JSONValue = [
-      "uid": .string(identifier), "kind": kind(shown), "resource": resource, "requestKind": kind(shown),
-      "requestResource": resource,
-    ]
-    if !request.subresource.isEmpty {
-      question["subResource"] = .string(request.subresource)
-      question["requestSubResource"] = .string(request.subresource)
-    }
-    if !request.name.isEmpty { question["name"] = .string(request.name) }
-    if !request.namespace.isEmpty { question["namespace"] = .string(request.namespace) }
-    question["operation"] = .string(request.operation.rawValue)
-    question["userInfo"] = request.user.json
+    var question: JSONValue = ["uid": .string(identifier)]
+    for (name, value) in request.question.object ?? JSONObject() { question[name] = value }
     if !request.object.isNull { question["object"] = try await request.resource.fromStorage(request.object) }
     if !request.old.isNull { question["oldObject"] = try await request.resource.fromStorage(request.old) }
-    question["dryRun"] = .bool(request.isDryRun)
-    let options: String =
-      switch request.operation {
-      case .create: "CreateOptions"
-      case .update: "UpdateOptions"
-      case .delete: "DeleteOptions"
-      case .connect: ""
-      }
-    if !options.isEmpty { question["options"] = ["kind": .string(options), "apiVersion": "meta.k8s.io/v1"] }
     return ["kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": question]
   }
 

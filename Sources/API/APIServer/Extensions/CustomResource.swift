@@ -2,6 +2,7 @@
 
 import APIResources
 import APISchema
+import APIStore
 import JSON
 import KubeValues
 
@@ -27,6 +28,14 @@ struct CustomResource: Sendable {
   var names: JSONValue { definition["spec"]["names"] }
 
   var servedVersions: [JSONValue] { definition["spec"]["versions"].items.filter { $0["served"].bool == true } }
+
+  /// What field selectors can name besides metadata, in any version.
+  var selectableFields: [CachedField] {
+    let paths: [String] = definition["spec"]["versions"].items.flatMap { version in
+      version["selectableFields"].items.compactMap { $0["jsonPath"].string.map { String($0.dropFirst()) } }
+    }
+    return Set(paths).sorted().map { CachedField($0) }
+  }
 
   func version(_ name: String) -> JSONValue {
     definition["spec"]["versions"].items.first { $0["name"].string == name } ?? .null

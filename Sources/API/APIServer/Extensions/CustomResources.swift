@@ -10,7 +10,6 @@ import Synchronization
 
 /// Serves custom resources: follows the definitions, accepts their names, opens and closes their storage.
 final class CustomResources: Sendable {
-  private static let finalizer: String = "customresourcecleanup.apiextensions.k8s.io"
   private static let apiGroup: String = "apiextensions.k8s.io"
   private static let plural: String = "customresourcedefinitions"
 
@@ -20,6 +19,8 @@ final class CustomResources: Sendable {
   private let logger: Logger
   /// The storage of each custom resource, and the definition's generation that is being served.
   private let open: Mutex<[String: (storage: ObjectStorage, generation: Int64)]> = Mutex([:])
+  /// The definitions whose objects are being deleted.
+  private let ending: Mutex<Set<String>> = Mutex([])
 
   init(store: any Store, prefix: String, registry: ResourceRegistry, logger: Logger) {
     self.store = store
@@ -40,24 +41,35 @@ final class CustomResources: Sendable {
   /// Follows the definitions until the task ends.
   func run(_ core: ServerCore) async {
     guard let storage: ObjectStorage = registry.storage(Self.apiGroup, Self.plural) else { return }
-    while !Task.isCancelled {
-      do {
-        let watch: WatchStream = try await storage.watch(WatchRequest(start: .initialEvents(.newest)))
-        defer { watch.cancel() }
-        while let events: [WatchEvent] = try await watch.next() {
-          for event: WatchEvent in events { await handle(event, core) }
+    // The end of a definition waits for its objects, and must not keep others from being served.
+    await withDiscardingTaskGroup { group in
+      while !Task.isCancelled {
+        do {
+          let watch: WatchStream = try await storage.watch(WatchRequest(start: .initialEvents(.newest)))
+          defer { watch.cancel() }
+          while let events: [WatchEvent] = try await watch.next() {
+            for event: WatchEvent in events {
+              guard let ended: JSONValue = await handle(event, core) else { continue }
+              group.addTask { await self.end(ended, core) }
+            }
+          }
+        } catch {
+          if Task.isCancelled { return }
+          logger.warning("following custom resource definitions: \(error)")
         }
-      } catch {
-        if Task.isCancelled { return }
-        logger.warning("following custom resource definitions: \(error)")
       }
+      group.cancelAll()
     }
   }
 
-  private func handle(_ event: WatchEvent, _ core: ServerCore) async {
+  /// Does what a change of a definition asks for; a definition that is to end is returned.
+  private func handle(_ event: WatchEvent, _ core: ServerCore) async -> JSONValue? {
     do {
       switch event {
-      case .added(let object), .modified(let object): try await reconcile(try ObjectStorage.tree(object), core)
+      case .added(let object), .modified(let object):
+        let definition: JSONValue = try ObjectStorage.tree(object)
+        if definition.isBeingDeleted { return definition }
+        try await reconcile(definition, core)
       case .deleted(let object): withdraw(try ObjectStorage.tree(object))
       case .bookmark: break
       }
@@ -65,6 +77,7 @@ final class CustomResources: Sendable {
       // The next change of the definition tries again.
       logger.warning("a custom resource definition cannot be served: \(error)")
     }
+    return nil
   }
 
   static func isTrue(_ definition: JSONValue, _ type: String) -> Bool {
@@ -72,7 +85,6 @@ final class CustomResources: Sendable {
   }
 
   private func reconcile(_ definition: JSONValue, _ core: ServerCore) async throws {
-    if definition.isBeingDeleted { return try await finalize(definition, core) }
     let conditions: [JSONValue] = await nameConditions(definition)
     var wanted: JSONValue = definition["status"]
     let isAccepted: Bool = conditions.contains { $0["type"].string == "NamesAccepted" && $0["status"].string == "True" }
@@ -86,7 +98,8 @@ final class CustomResources: Sendable {
     }
   }
 
-  private static func merge(_ present: [JSONValue], _ wanted: [JSONValue]) -> [JSONValue] {
+  /// Conditions with others in place of those of the same type.
+  static func merge(_ present: [JSONValue], _ wanted: [JSONValue]) -> [JSONValue] {
     var result: [JSONValue] = present
     for var condition: JSONValue in wanted {
       if let place: Int = result.firstIndex(where: { $0["type"] == condition["type"] }) {
@@ -152,16 +165,18 @@ final class CustomResources: Sendable {
     let known: (storage: ObjectStorage, generation: Int64)? = open.withLock { $0[key] }
     if let known, known.generation == generation { return }
     let storage: ObjectStorage
-    if let known {
+    if let known, known.storage.cache.configuration.fields == custom.selectableFields {
       storage = known.storage
     } else {
-      let keys: String = "\(prefix)/\(custom.group)/\(custom.plural)/"
+      let configuration: WatchCacheConfiguration = WatchCacheConfiguration(
+        prefix: "\(prefix)/\(custom.group)/\(custom.plural)/", fields: custom.selectableFields)
       storage = ObjectStorage(
-        cache: try await WatchCache.open(store, WatchCacheConfiguration(prefix: keys), logger: logger),
+        cache: try await WatchCache.open(store, configuration, logger: logger),
         group: GroupResource(custom.group, custom.plural))
     }
     open.withLock { $0[key] = (storage, generation) }
     registry.setCustom(try served(custom, storage), for: custom.group, custom.plural)
+    if let known, known.storage.cache !== storage.cache { known.storage.cache.close() }
   }
 
   private func served(_ custom: CustomResource, _ storage: ObjectStorage) throws -> [ServedResource] {
@@ -177,7 +192,9 @@ final class CustomResources: Sendable {
       let needsConversion: Bool = custom.definition["spec"]["versions"].items.count > 1
       return ServedResource(
         definition: custom.resource(version), schema: own, storageSchema: stored,
-        strategy: CustomStrategy(custom: custom, version: version, schema: own), storage: storage,
+        strategy: CustomStrategy(
+          custom: custom, version: version, schema: own, rules: CustomRules(version["schema"]["openAPIV3Schema"])),
+        storage: storage,
         conversion: needsConversion ? CustomConversion(custom: custom, registry: registry) : nil, custom: custom)
     }
   }
@@ -189,65 +206,57 @@ final class CustomResources: Sendable {
     registry.setCustom([], for: custom.group, custom.plural)
   }
 
+  // MARK: the end of a definition
+
+  /// Ends a definition, unless that is under way; tries again until there is nothing left to do.
+  private func end(_ definition: JSONValue, _ core: ServerCore) async {
+    guard ending.withLock({ $0.insert(definition.objectUID).inserted }) else { return }
+    defer { ending.withLock { _ = $0.remove(definition.objectUID) } }
+    while !Task.isCancelled {
+      do { return try await finalize(definition, core) } catch {
+        if Task.isCancelled { return }
+        logger.warning("\(definition.objectName) cannot be ended yet: \(error)")
+      }
+      try? await Task.sleep(for: .seconds(1))
+    }
+  }
+
   /// Deletes the objects of a definition that goes, then lets it go.
   private func finalize(_ definition: JSONValue, _ core: ServerCore) async throws {
-    guard definition.objectFinalizers.contains(Self.finalizer) else { return }
+    let client: InternalClient = InternalClient(core: core)
+    let name: String = definition.objectName
+    guard let present: JSONValue = try await client.get(Self.apiGroup, Self.plural, name: name),
+      present.objectUID == definition.objectUID, present.objectFinalizers.contains(Deletion.definitionCleanup)
+    else { return }
     let custom: CustomResource = CustomResource(definition)
-    if let resource: ServedResource = registry.any(custom.group, custom.plural), let storage: ObjectStorage = resource.storage {
-      for object: CachedObject in try await storage.list(ListRequest()).objects {
-        do {
-          try await InternalClient(core: core).delete(
-            custom.group, custom.plural, namespace: object.namespace, name: object.name)
-        } catch {
-          if (error as? StatusError)?.code != 404 { throw error }
-        }
+    if let storage: ObjectStorage = registry.any(custom.group, custom.plural)?.storage {
+      let condition: JSONValue = [
+        "type": "Terminating", "status": "True", "lastTransitionTime": .string(Timestamp.now.rfc3339),
+        "reason": "InstanceDeletionInProgress", "message": "CustomResource deletion is in progress",
+      ]
+      try await client.patch(
+        Self.apiGroup, Self.plural, name: name, subresource: "status",
+        ["status": ["conditions": .array(Self.merge(present["status"]["conditions"].items, [condition]))]])
+      try await empty(storage, custom, client)
+    }
+    let rest: [String] = present.objectFinalizers.filter { $0 != Deletion.definitionCleanup }
+    try await client.patch(
+      Self.apiGroup, Self.plural, name: name, ["metadata": ["finalizers": rest.isEmpty ? .null : JSONValue(rest)]])
+  }
+
+  /// Deletes all objects and waits until those with finalizers of their own are gone too.
+  private func empty(_ storage: ObjectStorage, _ custom: CustomResource, _ client: InternalClient) async throws {
+    let watch: WatchStream = try await storage.watch(WatchRequest(start: .initialEvents(.newest)))
+    defer { watch.cancel() }
+    for object: CachedObject in try await storage.list(ListRequest()).objects {
+      do {
+        try await client.delete(custom.group, custom.plural, namespace: object.namespace, name: object.name)
+      } catch {
+        if (error as? StatusError)?.code != 404 { throw error }
       }
-      var left: Int = 1
-      for _ in 0..<50 where left > 0 {
-        left = try await storage.list(ListRequest()).objects.count
-        if left > 0 { try await Task.sleep(for: .milliseconds(100)) }
-      }
-      guard left == 0 else { throw APIServerError(.store, "objects of \(definition.objectName) have finalizers of their own") }
     }
-    let rest: [String] = definition.objectFinalizers.filter { $0 != Self.finalizer }
-    try await InternalClient(core: core).patch(
-      Self.apiGroup, Self.plural, name: definition.objectName, ["metadata": ["finalizers": rest.isEmpty ? .null : JSONValue(rest)]])
-  }
-}
-
-/// Objects of a custom resource in its versions: the same but for the name of the version, or what a webhook makes.
-struct CustomConversion: VersionConversion {
-  let custom: CustomResource
-  let registry: ResourceRegistry
-
-  func toStorage(_ object: JSONValue) async throws -> JSONValue {
-    try await convert(object, to: "\(custom.group)/\(custom.storageVersion)")
-  }
-
-  func fromStorage(_ object: JSONValue, to kind: GroupVersionKind) async throws -> JSONValue {
-    try await convert(object, to: kind.apiVersion)
-  }
-
-  private func convert(_ object: JSONValue, to version: String) async throws -> JSONValue {
-    if object["apiVersion"].string == version { return object }
-    let conversion: JSONValue = custom.definition["spec"]["conversion"]
-    guard conversion["strategy"].string == "Webhook" else {
-      var copy: JSONValue = object
-      copy["apiVersion"] = .string(version)
-      return copy
+    while try await !storage.list(ListRequest()).objects.isEmpty {
+      if try await watch.next() == nil { throw APIServerError(.store, "the storage of \(custom.plural) was closed") }
     }
-    let review: JSONValue = [
-      "kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1",
-      "request": ["uid": .string(UID.make()), "desiredAPIVersion": .string(version), "objects": [object]],
-    ]
-    let answer: JSONValue = try await WebhookCaller(registry: registry).call(
-      conversion["webhook"]["clientConfig"], review, timeout: .seconds(30), what: "conversion webhook for \(custom.group)/\(custom.storageVersion), Kind=\(custom.kind)")
-    guard answer["response"]["result"]["status"].string == "Success",
-      let converted: JSONValue = answer["response"]["convertedObjects"].items.first
-    else {
-      throw StatusError.internalError(
-        "conversion webhook for \(custom.group), Kind=\(custom.kind) failed: \(answer["response"]["result"]["message"].string ?? "no answer")")
-    }
-    return converted
   }
 }

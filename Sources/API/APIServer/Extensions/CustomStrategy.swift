@@ -10,6 +10,8 @@ struct CustomStrategy: ResourceStrategy {
   let custom: CustomResource
   let version: JSONValue
   let schema: KindSchema
+  /// The x-kubernetes-validations of the schema.
+  let rules: CustomRules?
 
   private var hasStatus: Bool { version["subresources"]["status"].object != nil }
 
@@ -42,17 +44,31 @@ struct CustomStrategy: ResourceStrategy {
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    schema.validateStructure(object) + scaleErrors(object)
+    checked(object, old: nil, schema.validateStructure(object)) + scaleErrors(object)
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    schema.validateStructure(object, old: old) + scaleErrors(object)
+    if context.subresource == "status" {
+      let own: JSONValue = version["schema"]["openAPIV3Schema"]["properties"]["status"]
+      let found: [FieldError] = KindSchema.errors(of: object["status"], against: own).map { error in
+        var placed: FieldError = error
+        placed.field = FieldPath(error.field).isRoot ? "status" : "status.\(error.field)"
+        return placed
+      }
+      return object["status"].isNull ? [] : checked(object, old: old, found)
+    }
+    return checked(object, old: old, schema.validateStructure(object, old: old)) + scaleErrors(object)
+  }
+
+  private func checked(_ object: JSONValue, old: JSONValue?, _ errors: [FieldError]) -> [FieldError] {
+    guard let rules else { return errors }
+    return errors + rules.errors(object, old: old, after: errors)
   }
 
   private func scaleErrors(_ object: JSONValue) -> [FieldError] {
     guard let path: String = version["subresources"]["scale"]["specReplicasPath"].string else { return [] }
     guard let value: JSONValue = JSONPath.find(path, in: object).first, let number: Int64 = value.int, number < 0 else { return [] }
-    return [.invalid(FieldPath(String(path.dropFirst())), value, "should be a non-negative integer")]
+    return [.invalid(FieldPath(path), value, "should be a non-negative integer")]
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

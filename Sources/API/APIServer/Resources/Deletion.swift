@@ -30,6 +30,7 @@ struct Deletion: Sendable {
   func step(_ object: JSONValue) throws(StatusError) -> Step {
     try checkPreconditions(object)
     if group == GroupResource("", "namespaces") { return namespaceStep(object) }
+    if group == Self.definitions, !object.isBeingDeleted { return definitionStep(object) }
     var object: JSONValue = object
     let isGraceful: Bool
     if group == GroupResource("", "pods") {
@@ -135,6 +136,31 @@ struct Deletion: Sendable {
     if !object.isBeingDeleted { object["metadata"]["deletionTimestamp"] = .string(now.rfc3339) }
     object["status"]["phase"] = "Terminating"
     return object == given ? .nothing : .update(object)
+  }
+
+  // MARK: custom resource definitions
+
+  static let definitions: GroupResource = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
+  /// Keeps a definition until its objects are gone.
+  static let definitionCleanup: String = "customresourcecleanup.apiextensions.k8s.io"
+
+  private func definitionStep(_ given: JSONValue) -> Step {
+    var object: JSONValue = given
+    object["metadata"]["deletionTimestamp"] = .string(now.rfc3339)
+    if !object.objectFinalizers.contains(Self.definitionCleanup) {
+      object.setFinalizers(object.objectFinalizers + [Self.definitionCleanup])
+    }
+    object["status"]["conditions"] = .array(
+      CustomResources.merge(
+        object["status"]["conditions"].items,
+        [
+          [
+            "type": "Terminating", "status": "True", "lastTransitionTime": .string(now.rfc3339),
+            "reason": "InstanceDeletionPending",
+            "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+          ]
+        ]))
+    return .update(object)
   }
 
   // MARK: garbage collection

@@ -51,7 +51,7 @@ struct ListParameters: Sendable {
         || fieldPositions[requirement.field] != nil
       guard isKnown else {
         throw .badRequest(
-          resource.schema.isBuiltIn && !resource.strategy.traits.selectableFields.isEmpty
+          resource.custom != nil || !resource.strategy.traits.selectableFields.isEmpty
             ? "field label not supported: \(requirement.field)"
             : "\"\(requirement.field)\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
       }

@@ -29,6 +29,7 @@ extension ResourceEndpoint {
     let context: StrategyContext = context()
     object = try await toStorageForm(object, context, live: isApply ? Optional<JSONValue>.none : JSONValue.null)
     fillName(&object)
+    try await CustomRequests.checkCreation(self, object.objectName)
     object = try await core.admission.admit(
       AdmissionRequest(.create, self, object: object, old: nil, isDryRun: options.isDryRun))
     try checkNamespace(&object)

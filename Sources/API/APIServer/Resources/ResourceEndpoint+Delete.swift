@@ -81,7 +81,9 @@ extension ResourceEndpoint {
         if error.code != 404 { throw error }
       }
     }
-    try await sendList(result.objects, metadata: ["resourceVersion": .string(String(result.revision))], as: form)
+    var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
+    if !resource.schema.isBuiltIn, form.form == .object { metadata["continue"] = "" }
+    try await sendList(result.objects, metadata: metadata, as: form)
   }
 
 }

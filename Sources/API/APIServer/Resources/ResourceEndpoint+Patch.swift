@@ -37,12 +37,23 @@ enum PatchBody: Sendable {
       }
       self = .apply(configuration)
     default:
-      throw StatusError(
-        code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .object(JSONObject()))
+      throw Self.unsupported(isBuiltIn: isBuiltIn)
     }
   }
 
   var isApply: Bool { if case .apply = self { true } else { false } }
+
+  /// Built-in resources are refused by the router, custom ones by their handler.
+  static func unsupported(isBuiltIn: Bool) -> StatusError {
+    if isBuiltIn {
+      return StatusError(
+        code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .object(JSONObject()))
+    }
+    return StatusError(
+      code: 415, reason: "UnsupportedMediaType",
+      message: "the body of the request was in an unknown format - accepted media types include: "
+        + "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml")
+  }
 }
 
 // patch.
@@ -65,8 +76,7 @@ extension ResourceEndpoint {
     ]
     let type: String = MediaType.base(contentType)
     guard types.contains(type) || (isBuiltIn && type == "application/strategic-merge-patch+json") else {
-      throw StatusError(
-        code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .object(JSONObject()))
+      throw PatchBody.unsupported(isBuiltIn: isBuiltIn)
     }
   }
 

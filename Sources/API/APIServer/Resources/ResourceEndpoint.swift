@@ -68,15 +68,13 @@ struct ResourceEndpoint: Sendable {
   }
 
   func run() async throws {
+    if resource.custom != nil, !CustomRequests.hasPath(self) { return try await CustomRequests.answerUnknown(call) }
+    try CustomRequests.check(self)
     guard info.parts.count <= 2 || resource.definition.subresource(info.subresource) != nil else {
       throw Self.unknownPath
     }
     if !isScopeRight { throw Self.unknownPath }
     guard Self.allows(resource, info) else { throw Self.methodNotAllowed }
-    if let version: JSONValue = resource.custom?.version(resource.kind.version), version["deprecated"].bool == true {
-      call.warnings.add(
-        version["deprecationWarning"].string ?? "\(resource.kind.apiVersion) \(resource.kind.kind) is deprecated")
-    }
     if group == GroupResource("", "endpoints") {
       call.warnings.add("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
     }
@@ -118,6 +116,7 @@ struct ResourceEndpoint: Sendable {
     let body: RequestBody = try RequestBodyReader.read(bytes, contentType: call.request.headers.first(name: "content-type"), kind: schema.kind.kind)
     let decoded: DecodedObject = try schema.decode(body, validation: validation)
     call.warnings.add(decoded.warnings)
+    if schema.kind == resource.kind { try CustomRequests.checkKind(decoded.object, self) }
     return decoded.object
   }
 }

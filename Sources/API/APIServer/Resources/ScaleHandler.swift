@@ -18,6 +18,7 @@ struct ScaleHandler: SubresourceHandler {
     switch endpoint.info.verb {
     case "get":
       let object: JSONValue = try await endpoint.servedForm(ObjectStorage.tree(endpoint.existing(endpoint.info.name)))
+      try Self.requireReplicas(object, endpoint)
       try await endpoint.call.send(Self.scale(object, paths), as: form, status: .ok, schema: schema)
     case "update", "patch":
       let options: WriteOptions = try WriteOptions(endpoint.info.verb == "update" ? .update : .patch, query: endpoint.call.query)
@@ -31,6 +32,15 @@ struct ScaleHandler: SubresourceHandler {
       try await endpoint.call.send(Self.scale(result, paths), as: form, status: .ok, schema: schema)
     default: throw ResourceEndpoint.methodNotAllowed
     }
+  }
+
+  /// A custom resource without the field has no scale.
+  private static func requireReplicas(_ object: JSONValue, _ endpoint: ResourceEndpoint) throws(StatusError) {
+    guard let custom: CustomResource = endpoint.resource.custom else { return }
+    let scale: JSONValue = custom.version(endpoint.resource.kind.version)["subresources"]["scale"]
+    let path: String = scale["specReplicasPath"].string ?? ""
+    guard path.split(separator: ".").reduce(object, { $0[String($1)] }).int == nil else { return }
+    throw .internalError("the spec replicas field \(path.goQuoted) does not exist")
   }
 
   /// How the request turns the present Scale into the wanted one.
@@ -64,7 +74,8 @@ struct ScaleHandler: SubresourceHandler {
     let served: JSONValue = try await endpoint.servedForm(live)
     let wanted: JSONValue = try change(scale(served, paths))
     let replicas: JSONValue = wanted["spec"]["replicas"]
-    if let number: Int64 = replicas.int, number < 0 {
+    // Custom resources have rules of their own.
+    if endpoint.resource.custom == nil, let number: Int64 = replicas.int, number < 0 {
       throw StatusError.invalid(
         GroupKind("autoscaling", "Scale"), endpoint.info.name,
         [.invalid("spec.replicas", replicas, "must be greater than or equal to 0")])

@@ -41,7 +41,7 @@ final class ServedResource: Sendable {
     guard let conversion else { return object.json }
     let form: String = "json:\(definition.identifier)"
     if let known: [UInt8] = object.knownForm(form) { return known }
-    let bytes: [UInt8] = schema.encodeJSON(try await conversion.fromStorage(try JSONValue(parsing: object.json), to: kind))
+    let bytes: [UInt8] = schema.encodeJSON(pruned(try await conversion.fromStorage(try JSONValue(parsing: object.json), to: kind)))
     return object.form(form) { _ in bytes }
   }
 
@@ -55,7 +55,16 @@ final class ServedResource: Sendable {
 
   func fromStorage(_ object: JSONValue) async throws -> JSONValue {
     guard let conversion else { return object }
-    return try await conversion.fromStorage(object, to: kind)
+    return pruned(try await conversion.fromStorage(object, to: kind))
+  }
+
+  /// Without what the served version of a custom resource does not know.
+  private func pruned(_ object: JSONValue) -> JSONValue {
+    guard custom != nil else { return object }
+    var object: JSONValue = object
+    schema.prune(&object)
+    schema.applySchemaDefaults(to: &object)
+    return object
   }
 
   func toStorage(_ object: JSONValue) async throws -> JSONValue {

@@ -62,17 +62,10 @@ struct RequestPipeline: HTTPHandler {
         return try await proxied.handle(
           ResourceEndpoint(core: core, resource: core.registry.any("", "services") ?? core.registry.all[0], call: call))
       }
-      try ResourcePaths.checkGroup(core, call)
+      if CustomRequests.isUnknown(info, core) { return try await CustomRequests.answerUnknown(call) }
       throw ResourceEndpoint.unknownPath
     }
     try await ResourceEndpoint(core: core, resource: resource, call: call).run()
-  }
-}
-
-/// Answers to paths of groups that are not served.
-enum ResourcePaths {
-  static func checkGroup(_ core: ServerCore, _ call: APICall) throws {
-    // Inside a served group-version an unknown resource is a Status; elsewhere upstream's mux answers, the same way.
   }
 }
 

@@ -1,0 +1,176 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import APISchema
+public import CEL
+public import JSON
+
+/// What the expressions of policies and webhooks may refer to.
+public enum PolicyEnvironment {
+  private static let authorizer: CELType = .opaque("kubernetes.authorization.Authorizer", [])
+  private static let variables: [String: CELType] = [
+    "object": .dyn, "oldObject": .dyn, "request": .dyn, "namespaceObject": .dyn, "authorizer": authorizer,
+    "authorizer.requestResource": .opaque("kubernetes.authorization.ResourceCheck", []),
+  ]
+
+  /// Without parameters: matchConditions of webhooks.
+  public static let plain: CELEnvironment = CELEnvironment(variables: variables)
+
+  /// For the expressions of a policy.
+  ///
+  /// - Parameter known: The types of the policy's variables; nil where it has none.
+  public static func policy(hasParameters: Bool, known: [String: CELType]? = nil) -> CELEnvironment {
+    var all: [String: CELType] = variables
+    if hasParameters { all["params"] = .dyn }
+    if let known { all["variables"] = .object(CELObjectType("kubernetes.variables", known)) }
+    return CELEnvironment(variables: all)
+  }
+
+  /// The expressions of a policy's variables, in order, and the environment of what uses them; a variable that does
+  /// not compile is left out.
+  public static func variables(_ spec: JSONValue) -> (programs: [(name: String, program: CELProgram)], CELEnvironment) {
+    let hasParameters: Bool = spec["paramKind"].isThere
+    var known: [String: CELType] = [:]
+    var programs: [(name: String, program: CELProgram)] = []
+    for variable: JSONValue in spec["variables"].items {
+      let environment: CELEnvironment = policy(hasParameters: hasParameters, known: known)
+      guard let program: CELProgram = try? environment.compile(variable["expression"].plain) else { continue }
+      known[variable["name"].plain] = program.type
+      programs.append((variable["name"].plain, program))
+    }
+    return (programs, policy(hasParameters: hasParameters, known: known))
+  }
+}
+
+/// The rules of expressions in policies and webhooks.
+enum ExpressionValidation {
+  private static let conditionsMax: Int = 64
+  private static let reasons: [String] = ["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"]
+
+  /// What is wrong with an expression that must have a type.
+  static func errors(
+    _ text: JSONValue, _ path: FieldPath, _ environment: CELEnvironment, wants types: [CELType], named words: String
+  ) -> [FieldError] {
+    do throws(CELIssues) {
+      let program: CELProgram = try environment.compile(text.plain)
+      return types.contains(program.type) || types.isEmpty ? [] : [.invalid(path, text, "must evaluate to \(words)")]
+    } catch { return [.invalid(path, text, "compilation failed: \(error)")] }
+  }
+
+  static func conditionErrors(_ owner: JSONValue, _ path: FieldPath, _ environment: CELEnvironment) -> [FieldError] {
+    let conditions: [JSONValue] = owner["matchConditions"].items
+    let at: FieldPath = path.child("matchConditions")
+    var errors: [FieldError] = []
+    var names: Set<String> = []
+    if conditions.count > conditionsMax { errors.append(.tooMany(at, conditions.count, conditionsMax)) }
+    for (place, condition) in conditions.enumerated() {
+      let own: FieldPath = at.index(place)
+      if condition["expression"].plain.trimmedBlanks.isEmpty {
+        errors.append(.required(own.child("expression")))
+      } else {
+        errors += self.errors(
+          condition["expression"], own.child("expression"), environment, wants: [.bool], named: "bool")
+      }
+      let name: String = condition["name"].plain
+      if name.isEmpty {
+        errors.append(.required(own.child("name")))
+      } else {
+        errors += Checks.text(condition["name"], own.child("name"), Names.qualified)
+        if !names.insert(name).inserted { errors.append(.duplicate(own.child("name"), .string(name))) }
+      }
+    }
+    return errors
+  }
+
+  /// The variables, conditions, validations and annotations of a policy.
+  static func policyErrors(_ spec: JSONValue, _ path: FieldPath, isMutating: Bool) -> [FieldError] {
+    let hasParameters: Bool = spec["paramKind"].isThere
+    var errors: [FieldError] = []
+    var known: [String: CELType] = [:]
+    for (place, variable) in spec["variables"].items.enumerated() {
+      let own: FieldPath = path.child("variables").index(place)
+      let name: String = variable["name"].plain
+      if name.isEmpty {
+        errors.append(.required(own.child("name"), "name is not specified"))
+      } else if !isIdentifier(name) {
+        errors.append(.invalid(own.child("name"), .string(name), "name is not a valid CEL identifier"))
+      } else if known[name] != nil {
+        errors.append(.duplicate(own.child("name"), .string(name)))
+      }
+      let text: JSONValue = variable["expression"]
+      if text.plain.trimmedBlanks.isEmpty {
+        errors.append(.required(own.child("expression"), "expression is not specified"))
+        continue
+      }
+      let environment: CELEnvironment = PolicyEnvironment.policy(hasParameters: hasParameters, known: known)
+      errors += self.errors(text, own.child("expression"), environment, wants: [], named: "")
+      known[name] = (try? environment.compile(text.plain))?.type ?? .dyn
+    }
+    let environment: CELEnvironment = PolicyEnvironment.policy(hasParameters: hasParameters, known: known)
+    errors += conditionErrors(spec, path, PolicyEnvironment.policy(hasParameters: hasParameters))
+    if isMutating { return errors }
+    for (place, rule) in spec["validations"].items.enumerated() {
+      errors += validationErrors(rule, path.child("validations").index(place), environment)
+    }
+    for (place, annotation) in spec["auditAnnotations"].items.enumerated() {
+      let own: FieldPath = path.child("auditAnnotations").index(place)
+      errors += Checks.text(annotation["key"], own.child("key"), Names.qualified)
+      if annotation["valueExpression"].plain.trimmedBlanks.isEmpty {
+        errors.append(.required(own.child("valueExpression"), "valueExpression is not specified"))
+      } else {
+        errors += self.errors(
+          annotation["valueExpression"], own.child("valueExpression"), environment, wants: [.string, .null],
+          named: "string or null")
+      }
+    }
+    return errors
+  }
+
+  private static func validationErrors(_ rule: JSONValue, _ path: FieldPath, _ environment: CELEnvironment) -> [FieldError] {
+    var errors: [FieldError] = []
+    let text: String = rule["expression"].plain.trimmedBlanks
+    let message: String = rule["message"].plain
+    let expression: String = rule["messageExpression"].plain
+    if text.isEmpty {
+      errors.append(.required(path.child("expression"), "expression is not specified"))
+    } else {
+      errors += self.errors(rule["expression"], path.child("expression"), environment, wants: [.bool], named: "bool")
+    }
+    if !expression.isEmpty, expression.trimmedBlanks.isEmpty {
+      errors.append(
+        .invalid(path.child("messageExpression"), .string(expression), "must be non-empty if specified"))
+    } else if !expression.isEmpty {
+      errors += self.errors(
+        rule["messageExpression"], path.child("messageExpression"), environment, wants: [.string], named: "string")
+    }
+    if !message.isEmpty, message.trimmedBlanks.isEmpty {
+      errors.append(.invalid(path.child("message"), .string(message), "message must be non-empty if specified"))
+    } else if message.trimmedBlanks.contains("\n") {
+      errors.append(.invalid(path.child("message"), .string(message), "message must not contain line breaks"))
+    } else if text.contains("\n"), message.isEmpty {
+      errors.append(.required(path.child("message"), "message must be specified if expression contains line breaks"))
+    }
+    if let reason: String = rule["reason"].string, !reasons.contains(reason) {
+      errors.append(.notSupported(path.child("reason"), .string(reason), reasons))
+    }
+    return errors
+  }
+
+  private static func isIdentifier(_ name: String) -> Bool {
+    guard let first: UInt8 = name.utf8.first, !(first >= 0x30 && first <= 0x39) else { return false }
+    return name.utf8.allSatisfy {
+      ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x41 && $0 <= 0x5A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F
+    }
+  }
+
+  /// What the selectors of devices see.
+  static let device: CELEnvironment = CELEnvironment(variables: [
+    "device": .object(
+      CELObjectType(
+        "kubernetes.DRADevice",
+        [
+          "driver": .string, "allowMultipleAllocations": .bool,
+          "attributes": .map(.string, .map(.string, .dyn)),
+          "capacity": .map(.string, .map(.string, .opaque("kubernetes.Quantity", []))),
+        ]))
+  ])
+}
