@@ -39,6 +39,21 @@ import Testing
       ])
   }
 
+  @Test func `what was remembered is told by the watch and by a new list`() {
+    var state: InformerState<Pod> = InformerState()
+    _ = state.set(pod("a", version: 1))
+    _ = state.set(pod("b", version: 1))
+    state.remember(pod("a", version: 2))
+    state.remember(pod("a", version: 3))
+    state.remember(pod("a", version: 2))
+    state.remember(pod("b", version: 4))
+    #expect(state.objects.values.map(\.metadata.resourceVersion).sorted() == ["3", "4"])
+    #expect(describe([state.set(pod("a", version: 3))]) == ["a1>3"])
+    let list: [Pod] = [pod("a", version: 3), pod("b", version: 4)]
+    #expect(describe(state.replace(with: list)) == ["b1>4"])
+    #expect(describe(state.replace(with: list)).isEmpty)
+  }
+
   @Test func `an index follows its objects`() {
     var state: InformerState<Pod> = InformerState()
     state.addIndex("node") { [$0.spec.nodeName] }

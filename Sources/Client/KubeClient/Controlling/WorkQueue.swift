@@ -207,7 +207,8 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
           await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let isLate: Bool = self.state.withLock { state in
               let earliest: ContinuousClock.Instant? = state.delayed.values.min()
-              if state.isClosed || earliest != time { return true }
+              // A cancellation that came before this has found nobody to wake.
+              if state.isClosed || earliest != time || Task.isCancelled { return true }
               state.timerWake = continuation
               return false
             }

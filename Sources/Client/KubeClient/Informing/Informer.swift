@@ -101,14 +101,12 @@ public final class Informer<Object: KubeMessage>: Sendable {
 
   /// Puts an object into the cache that its caller has just written, so that readers see it before the watch tells.
   ///
-  /// An object that is older than the cached one is ignored. Handlers are not called; the watch's event follows.
+  /// An object that is older than the cached one is ignored. Handlers are not called; the watch's event follows, or
+  /// that of a new list, and has the state before this as the old one.
   public func remember(_ object: Object) {
     var object: Object = object
     transform(&object)
-    state.withLock { state in
-      guard let old: Object = state.objects[object.key], old.isOlder(than: object) else { return }
-      _ = state.set(object)
-    }
+    state.withLock { $0.remember(object) }
   }
 
   // MARK: Running
@@ -162,8 +160,8 @@ public final class Informer<Object: KubeMessage>: Sendable {
       case .added(var object), .modified(var object):
         version = object.metadata.resourceVersion
         transform(&object)
-        let change: InformerEvent<Object>? = state.withLock { $0.set(object) }
-        notify(change.map { [$0] } ?? [])
+        let change: InformerEvent<Object> = state.withLock { $0.set(object) }
+        notify([change])
       case .deleted(let object):
         version = object.metadata.resourceVersion
         let change: InformerEvent<Object>? = state.withLock { $0.remove(object) }
