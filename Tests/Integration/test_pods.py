@@ -82,3 +82,31 @@ def test_jobs_and_sets(kubectl):
             "spec": {"terminationGracePeriodSeconds": 1, "containers": [{"name": "main", "image": BUSYBOX, "command": ["sleep", "1000"]}]}}}})
     kubectl("rollout", "status", "statefulset/db", "--timeout=60s")
     assert sorted(p["metadata"]["name"] for p in kubectl.json("get", "pods", "-l", "app=db")["items"]) == ["db-0", "db-1"]
+
+
+def test_a_pod_with_users_of_its_own(kubectl):
+    """Root of the pod is nobody on the host, and files are whose they are inside, wherever they are kept."""
+    kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "words"}, "data": {"word": "apus"}})
+    script = ("cat /proc/self/uid_map; touch /work/file /file; stat -c %u /work/file /file /words/word /etc/hosts /bin/sh; "
+              "echo again > /dev/stdout; exec sleep 1000")
+    for name in ("own-1", "own-2"):
+        kubectl.apply(pod(
+            name, "sh", "-c", script, hostUsers=False,
+            volumes=[{"name": "work", "emptyDir": {}}, {"name": "words", "configMap": {"name": "words"}}],
+            container={"volumeMounts": [{"name": "work", "mountPath": "/work"}, {"name": "words", "mountPath": "/words"}]}))
+    first = []
+    for name in ("own-1", "own-2"):
+        kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=30s")
+        lines = eventually(lambda: len(found := kubectl("logs", name).splitlines()) == 7 and found)
+        inside, outside, count = map(int, lines[0].split())
+        assert inside == 0 and outside >= 65536 and count == 65536
+        assert lines[1:] == ["0"] * 5 + ["again"]
+        first.append(outside)
+        # A further process is one of the same users, on the same network.
+        assert kubectl("exec", name, "--", "sh", "-c", "cat /proc/self/uid_map; id -u").split() == [
+            "0", str(outside), "65536", "0"]
+        address = kubectl.json("get", "pod", name)["status"]["podIP"]
+        assert address in kubectl("exec", name, "--", "ip", "-4", "address", "show", "eth0")
+        # Root of the host makes devices; theirs does not.
+        kubectl("exec", name, "--", "sh", "-c", "! mknod /tmp/node b 7 0")
+    assert first[0] != first[1]

@@ -34,6 +34,9 @@ const char *apus_error_text(int error) {
 
 int apus_setns(int fd, int kind) { return setns(fd, kind); }
 int apus_unshare(int flags) { return unshare(flags); }
+pid_t apus_fork_into_pid_namespace(void) {
+  return (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_NEWPID | SIGCHLD, 0L, 0L, 0L, 0L);
+}
 int apus_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int apus_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC); }
 

@@ -196,6 +196,18 @@ public enum Files {
     return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// The real path of something below a directory; links are followed as if the directory were the root.
+  public static func path(_ path: String, inside directory: String) throws(SystemError) -> String {
+    let root: FileDescriptor = try FileDescriptor.open(directory, [.pathOnly, .directory])
+    let raw: Int32 = root.raw
+    let (pathOnly, resolveInRoot, noMagicLinks): (UInt64, UInt64, UInt64) = (0x20_0000, 0x10, 0x02)
+    let found: FileDescriptor = FileDescriptor(
+      owning: try systemCall("openat2", path) {
+        apus_openat2(raw, path, pathOnly | UInt64(O_CLOEXEC), 0, resolveInRoot | noMagicLinks)
+      })
+    return try readLink("/proc/self/fd/\(found.raw)")
+  }
+
   /// Makes a symbolic link.
   public static func makeLink(_ path: String, to target: String) throws(SystemError) {
     try systemCall("symlink", path) { symlink(target, path) }

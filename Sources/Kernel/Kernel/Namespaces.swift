@@ -67,6 +67,23 @@ public enum Namespaces {
     }
   }
 
+  /// Pins namespaces of a process, by their names in /proc/…/ns. On failure, what is pinned already stays.
+  public static func pin(_ pins: [(name: String, path: String)], of pid: Int32) throws(SystemError) {
+    for pin in pins {
+      try Files.write(pin.path, [], mode: 0o444)
+      try Mounts.mount("/proc/\(pid)/ns/\(pin.name)", on: pin.path, flags: .bind)
+    }
+  }
+
+  /// Goes on in a copy of the calling process, which must have one thread: the copy is process 1 of a new PID
+  /// namespace, which belongs to the caller's user namespace, and a child of the caller's parent.
+  ///
+  /// Returns nil in the copy, and the copy's pid to the caller.
+  public static func forkIntoPIDNamespace() throws(SystemError) -> Int32? {
+    let pid: Int32 = try systemCall("clone") { apus_fork_into_pid_namespace() }
+    return pid == 0 ? nil : pid
+  }
+
   /// Takes a pinned namespace's bind mount and file away; nothing there is fine.
   public static func unpin(_ path: String) throws(SystemError) {
     try Mounts.unmount(path)

@@ -41,27 +41,42 @@ struct ContainerExec {
     let kinds: [(String, NamespaceKinds)] = [
       ("user", .user), ("ipc", .ipc), ("uts", .uts), ("net", .network), ("cgroup", .cgroup), ("mnt", .mount),
     ]
+    if try !isSame("user") { giveStreams() }
     var opened: [(descriptor: SharedDescriptor, kind: NamespaceKinds)] = []
     for (name, kind) in kinds {
-      let theirs: String = "/proc/\(pid)/ns/\(name)"
-      let isSame: Bool = try step("read the namespaces of the container") { () throws(SystemError) in
-        try Files.readLink(theirs) == Files.readLink("/proc/self/ns/\(name)")
-      }
       // Joining the user namespace one is in is an error, the others are needless.
-      if isSame { continue }
+      if try isSame(name) { continue }
       opened.append(
         try step("open the \(name) namespace") { () throws(SystemError) in
-          (SharedDescriptor(try FileDescriptor.open(theirs)), kind)
+          (SharedDescriptor(try FileDescriptor.open("/proc/\(pid)/ns/\(name)")), kind)
         })
     }
     for namespace in opened {
       try step("join the namespaces of the container") { () throws(SystemError) in
         try Namespaces.join(namespace.descriptor.raw, namespace.kind)
-        if namespace.kind == .user {
-          try systemCall("setresgid") { apus_setresgid(0) }
-          try systemCall("setresuid") { apus_setresuid(0) }
-        }
       }
+      if namespace.kind == .user { try becomeRootOfUserNamespace() }
     }
+  }
+
+  private func isSame(_ name: String) throws(ContainerInitError) -> Bool {
+    try step("read the namespaces of the container") { () throws(SystemError) in
+      try Files.readLink("/proc/\(pid)/ns/\(name)") == Files.readLink("/proc/self/ns/\(name)")
+    }
+  }
+
+  /// Gives the standard streams to the user of the process, by the numbers of the host.
+  private func giveStreams() {
+    let (uid, gid) = (hostID(process.user.uid, "uid_map"), hostID(process.user.gid, "gid_map"))
+    for number: Int32 in 0...2 { giveStream(number, uid: uid, gid: gid) }
+  }
+
+  private func hostID(_ inside: UInt32, _ map: String) -> UInt32 {
+    for line: Substring in ((try? Files.readText("/proc/\(pid)/\(map)")) ?? "").split(separator: "\n") {
+      let numbers: [UInt32] = line.split(separator: " ").compactMap { UInt32($0) }
+      guard numbers.count == 3, inside >= numbers[0], inside - numbers[0] < numbers[2] else { continue }
+      return numbers[1] + (inside - numbers[0])
+    }
+    return inside
   }
 }

@@ -15,10 +15,13 @@ struct ContainerSetup {
   let process: RuntimeSpec.Process
   let hierarchy: CgroupHierarchy
   /// A descriptor of the user namespace in which mounts are mapped; nil in the host's.
-  var userNamespace: Int32?
+  var userNamespace: SharedDescriptor?
   var makesDeviceNodes: Bool = true
-  /// Detached copies of what is to be shared with the host, by where they go.
-  var sharedSources: [String: SharedDescriptor] = [:]
+  /// Where the root file system is mounted. In a user namespace it is the working directory: the path to it may lead
+  /// through directories that only the host's root may enter.
+  private var rootPath: String { userNamespace == nil ? spec.rootPath : "." }
+  /// Detached copies of what must be taken before the container's namespaces are entered, by where they go.
+  var sources: [String: SharedDescriptor] = [:]
 
   private static let namespaceKinds: [(type: String, kind: NamespaceKinds)] = [
     ("user", .user), ("ipc", .ipc), ("uts", .uts), ("network", .network), ("cgroup", .cgroup), ("time", .time),
@@ -38,10 +41,11 @@ struct ContainerSetup {
   mutating func run(_ channel: InitChannel) throws(ContainerInitError) -> Never {
     try adjustOutOfMemoryScore(process, channel)
     let filter: [UInt8] = try SeccompFilter.program(spec)
+    try prepareForUsers()
     try enterNamespaces(channel)
-    try keepSharedSources()
+    try keepSources { $0.contains("rshared") || $0.contains("shared") }
     try mountRoot()
-    let root: RootDirectory = try RootDirectory(spec.rootPath)
+    let root: RootDirectory = try RootDirectory(rootPath)
     try mountAll(root)
     Failpoints.reach("Init.mounted")
     try makeDevices(root)
@@ -63,34 +67,36 @@ struct ContainerSetup {
     var fresh: NamespaceKinds = []
     // A mount namespace is always our own: what follows must not be seen by the host.
     fresh.insert(.mount)
+    // All are opened first: in a user namespace, the way to them may be closed.
+    var opened: [String: SharedDescriptor] = [:]
+    for namespace: RuntimeSpec.Namespace in spec.namespaces {
+      guard let path: String = namespace.path else { continue }
+      opened[namespace.type] = try step("open the \(namespace.type) namespace") { () throws(SystemError) in
+        SharedDescriptor(try FileDescriptor.open(path))
+      }
+    }
     for (type, kind) in Self.namespaceKinds {
-      guard let namespace: RuntimeSpec.Namespace = wanted[type] else { continue }
-      guard let path: String = namespace.path else {
+      guard wanted[type] != nil else { continue }
+      guard let descriptor: SharedDescriptor = opened[type] else {
         if kind != .user { fresh.insert(kind) }
         continue
       }
       try step("join the \(type) namespace") { () throws(SystemError) in
-        let descriptor: FileDescriptor = try FileDescriptor.open(path)
         try Namespaces.join(descriptor.raw, kind)
       }
       if kind == .mount { fresh.remove(.mount) }
-      if kind == .user { try becomeRoot() }
+      if kind == .user { try becomeRootOfUserNamespace() }
     }
     if let user: RuntimeSpec.Namespace = wanted["user"], user.path == nil {
       try step("make a user namespace") { () throws(SystemError) in try Namespaces.unshare(.user) }
       try channel.askForUserMaps()
-      try becomeRoot()
+      try becomeRootOfUserNamespace()
     }
     makesDeviceNodes = wanted["user"] == nil
-    try step("make namespaces") { () throws(SystemError) in try Namespaces.unshare(fresh) }
-  }
-
-  /// In a new user namespace nobody is anybody until they become root there.
-  private func becomeRoot() throws(ContainerInitError) {
-    try step("become root of the user namespace") { () throws(SystemError) in
-      try systemCall("setresgid") { apus_setresgid(0) }
-      try systemCall("setresuid") { apus_setresuid(0) }
+    if wanted["user"] != nil, let pid: RuntimeSpec.Namespace = wanted["pid"], pid.path == nil {
+      try channel.moveIntoPIDNamespace()
     }
+    try step("make namespaces") { () throws(SystemError) in try Namespaces.unshare(fresh) }
   }
 
   private func mountRoot() throws(ContainerInitError) {
@@ -99,10 +105,16 @@ struct ContainerSetup {
       // Never shared: the root that is mounted next must not travel to the host. What is to be shared was copied.
       try Mounts.mount("", on: "/", flags: [.recursive, isPrivate ? .isPrivate : .slave])
     }
-    let root: String = spec.rootPath
+    let root: String = rootPath
     try step("mount the root file system") { () throws(SystemError) in
-      if let overlay: RuntimeSpec.Overlay = spec.overlay {
+      if let overlay: RuntimeSpec.Overlay = spec.overlay, userNamespace == nil {
         try OverlayMounting.mount(overlay, on: root)
+      } else if userNamespace != nil {
+        // What another user namespace has mounted cannot be taken apart: the root is a mount of this one.
+        let copy: FileDescriptor = try Mounts.detachedCopy(root, recursive: true)
+        try Mounts.attach(copy, on: root)
+        let raw: Int32 = copy.raw
+        try systemCall("fchdir") { fchdir(raw) }
       } else {
         try Mounts.mount(root, on: root, flags: [.bind, .recursive])
       }
@@ -125,7 +137,7 @@ struct ContainerSetup {
 
   private func enterRoot() throws(ContainerInitError) {
     try step("change the root") { () throws(SystemError) in
-      try systemCall("chdir", spec.rootPath) { chdir(spec.rootPath) }
+      try systemCall("chdir", rootPath) { chdir(rootPath) }
       try Mounts.pivotRootToCurrentDirectory()
       // The old root now lies on the new one. Nothing of it is shared with the host any more, so that unmounting it
       // is nobody else's business.

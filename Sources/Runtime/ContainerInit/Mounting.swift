@@ -27,12 +27,18 @@ extension ContainerSetup {
     }
   }
 
-  /// Copies the sources of mounts that are to be shared with the host, before this mount namespace is cut off from it.
-  mutating func keepSharedSources() throws(ContainerInitError) {
+  /// Copies the sources of mounts, chosen by their options, before they cannot be reached any more or this mount
+  /// namespace is cut off from the host's. In a user namespace they are mapped, where that is asked for.
+  mutating func keepSources(_ isWanted: ([String]) -> Bool) throws(ContainerInitError) {
     for mount: RuntimeSpec.Mount in spec.mounts where mount.type == "bind" {
-      guard mount.options.contains("rshared") || mount.options.contains("shared") else { continue }
-      sharedSources[mount.destination] = try step("open \(mount.source)") { () throws(SystemError) in
-        SharedDescriptor(try Mounts.detachedCopy(mount.source, recursive: mount.options.contains("rbind")))
+      guard sources[mount.destination] == nil, isWanted(mount.options) else { continue }
+      sources[mount.destination] = try step("open \(mount.source)") { () throws(SystemError) in
+        let copy: FileDescriptor = try Mounts.detachedCopy(mount.source, recursive: mount.options.contains("rbind"))
+        if let userNamespace, MountOptions(mount.options).isIDMapped {
+          try Mounts.setAttributes(
+            ofDetached: copy, set: Mounts.Attribute.idMapped, userNamespace: userNamespace.raw)
+        }
+        return SharedDescriptor(copy)
       }
     }
   }
@@ -54,12 +60,13 @@ extension ContainerSetup {
 
   private func bind(_ mount: RuntimeSpec.Mount, _ root: borrowing RootDirectory) throws(SystemError) {
     let options: MountOptions = MountOptions(mount.options)
-    let source: Files.Status = try Files.status(mount.source)
+    let kept: SharedDescriptor? = sources[mount.destination]
+    let source: Files.Status = try Files.status(kept.map { "/proc/self/fd/\($0.raw)" } ?? mount.source)
     let target: FileDescriptor = try root.make(mount.destination, isDirectory: source.isDirectory)
     let isRecursive: Bool = options.flags.contains(.recursive) || !mount.options.contains("bind")
     // A detached copy takes its attributes before anyone can see it.
     let copy: FileDescriptor
-    if let kept: SharedDescriptor = sharedSources[mount.destination] {
+    if let kept {
       copy = FileDescriptor(owning: try Kernel.duplicate(kept.raw))
     } else {
       copy = try Mounts.detachedCopy(mount.source, recursive: isRecursive)
@@ -68,13 +75,8 @@ extension ContainerSetup {
     if options.recursiveSet != 0 {
       try Mounts.setAttributes(ofDetached: copy, set: options.recursiveSet, recursive: true)
     }
-    if options.isIDMapped, let userNamespace { try idMap(copy, userNamespace) }
     try Mounts.attach(copy, on: descriptorPath(target))
     try propagate(options, mount.destination, root)
-  }
-
-  private func idMap(_ copy: borrowing FileDescriptor, _ userNamespace: Int32) throws(SystemError) {
-    try Mounts.setAttributes(ofDetached: copy, set: Mounts.Attribute.idMapped, userNamespace: userNamespace)
   }
 
   private func propagate(

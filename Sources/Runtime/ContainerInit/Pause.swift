@@ -49,20 +49,31 @@ struct Pause {
   }
 
   private func enterNamespaces(_ channel: InitChannel) throws(ContainerInitError) {
-    let kinds: [String: NamespaceKinds] = ["network": .network, "ipc": .ipc, "uts": .uts, "user": .user]
+    let kinds: [String: NamespaceKinds] = ["network": .network, "ipc": .ipc, "uts": .uts]
+    if !configuration.uidMappings.items.isEmpty {
+      try step("make a user namespace") { () throws(SystemError) in try Namespaces.unshare(.user) }
+      try channel.askForUserMaps()
+      try becomeRootOfUserNamespace()
+    }
+    var fresh: NamespaceKinds = .mount
     for namespace in configuration.namespaces {
       guard let kind: NamespaceKinds = kinds[namespace.type] else { continue }
+      if namespace.path.isEmpty {
+        fresh.insert(kind)
+        continue
+      }
       try step("join the \(namespace.type) namespace") { () throws(SystemError) in
         let descriptor: FileDescriptor = try FileDescriptor.open(namespace.path)
         try Namespaces.join(descriptor.raw, kind)
       }
     }
-    if !configuration.uidMappings.items.isEmpty {
-      try step("make a user namespace") { () throws(SystemError) in try Namespaces.unshare(.user) }
-      try channel.askForUserMaps()
+    try step("make namespaces") { () throws(SystemError) in
+      try Namespaces.unshare(fresh)
+      // Harmless when it fails: the loopback plugin or the container does it again.
+      if fresh.contains(.network) { _ = apus_bring_loopback_up() }
     }
-    try step("make a mount namespace") { () throws(SystemError) in
-      try Namespaces.unshare(.mount)
+    if !configuration.uidMappings.items.isEmpty { try channel.moveIntoPIDNamespace() }
+    try step("cut off mounts") { () throws(SystemError) in
       try Mounts.mount("", on: "/", flags: [.recursive, .isPrivate])
     }
   }

@@ -46,16 +46,18 @@ final class ContainerProcess {
         outputs[stream] = SharedDescriptor(owning: pipe.reader)
       }
     }
-    let uidMappings: JSONValue = .null
+    // A PID namespace belongs to the user namespace of its maker: then init makes it, once it has joined that.
+    let isMadeByInit: Bool = request.hasUserNamespace && request.pidNamespace == .new
     launch = try InitLaunch(
       InitLaunch.Request(
         mode: "run", arguments: ["apus-init", "run"], configuration: configuration, streams: theirs.map(\.raw),
-        pidNamespace: request.pidNamespace, processFiles: request.processFiles, uidMappings: uidMappings),
+        pidNamespace: isMadeByInit ? .host : request.pidNamespace, processFiles: request.processFiles),
       program: program, loop: loop
     ) { [weak self] outcome in
       self?.launched(outcome, completion)
     }
     pid = launch?.pid ?? 0
+    launch?.onMove = { [weak self] pid in self?.pid = pid }
     for (stream, descriptor) in outputs { try read(descriptor, stream) }
   }
 

@@ -13,7 +13,10 @@ final class InitLaunch {
     case failed(String)
   }
 
-  let pid: Int32
+  /// The process; it becomes another one where init goes on in a PID namespace of its user namespace.
+  private(set) var pid: Int32
+  /// Told of the other one.
+  var onMove: ((Int32) -> Void)?
   private let loop: EventLoop
   private let socket: SharedDescriptor
   private let uidMap: String
@@ -97,6 +100,7 @@ final class InitLaunch {
   private func handle(_ message: InitMessage?, _ descriptors: [SharedDescriptor]) {
     switch message {
     case .needsUserMaps: writeMaps()
+    case .moved(let pid): move(to: pid)
     case .terminal: terminal = descriptors.first
     case .warning(let text): warnings.append(text)
     case .executing: isExecuting = true
@@ -116,6 +120,15 @@ final class InitLaunch {
     }
   }
 
+  private func move(to pid: Int32) {
+    self.pid = pid
+    onMove?(pid)
+    do throws(SystemError) { try UnixSocket.send(socket.raw, [1]) } catch {
+      failure = "answer apus-init: \(error)"
+      finish()
+    }
+  }
+
   private static func map(_ mappings: JSONValue) -> String {
     mappings.items.map { "\($0["containerID"].int ?? 0) \($0["hostID"].int ?? 0) \($0["size"].int ?? 0)\n" }.joined()
   }
@@ -123,6 +136,7 @@ final class InitLaunch {
   private func finish() {
     guard let completion else { return }
     self.completion = nil
+    onMove = nil
     loop.forget(socket.raw)
     if let failure {
       completion(.failed(failure))

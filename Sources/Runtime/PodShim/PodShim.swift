@@ -83,7 +83,9 @@ final class Shim {
     let launch: InitLaunch = try InitLaunch(
       InitLaunch.Request(
         mode: "pause", arguments: ["/pause"], configuration: SharedDescriptor(memory),
-        streams: [null.raw, null.raw, null.raw], pidNamespace: configuration.pidNamespace,
+        streams: [null.raw, null.raw, null.raw],
+        // In a user namespace of its own, the pause process makes its PID namespace itself.
+        pidNamespace: configuration.uidMappings.items.isEmpty ? configuration.pidNamespace : .host,
         processFiles: configuration.processFiles, uidMappings: configuration.uidMappings,
         gidMappings: configuration.gidMappings),
       program: program, loop: loop
@@ -99,6 +101,7 @@ final class Shim {
       }
     }
     pausePID = launch.pid
+    launch.onMove = { [unowned self] pid in pausePID = pid }
     pauseLaunch = launch
   }
 

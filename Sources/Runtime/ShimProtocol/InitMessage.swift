@@ -8,6 +8,8 @@ import JSON
 public enum InitMessage: Sendable, Hashable {
   /// A new user namespace was made: write its maps, then answer with one byte.
   case needsUserMaps
+  /// Init goes on as another process, in a PID namespace of its user namespace: answer with one byte.
+  case moved(pid: Int32)
   /// The terminal's master comes with this message.
   case terminal
   /// Something that was asked for cannot be had here and was left out.
@@ -29,6 +31,7 @@ public enum InitMessage: Sendable, Hashable {
     }
     switch kind {
     case "needsUserMaps": self = .needsUserMaps
+    case "moved": self = .moved(pid: Int32(clamping: json["pid"].int ?? 0))
     case "terminal": self = .terminal
     case "warning": self = .warning(json["text"].string ?? "")
     case "executing": self = .executing
@@ -42,6 +45,7 @@ public enum InitMessage: Sendable, Hashable {
     let json: JSONValue
     switch self {
     case .needsUserMaps: json = ["kind": "needsUserMaps"]
+    case .moved(let pid): json = ["kind": "moved", "pid": JSONValue(pid)]
     case .terminal: json = ["kind": "terminal"]
     case .warning(let text): json = ["kind": "warning", "text": .string(text)]
     case .executing: json = ["kind": "executing"]

@@ -38,7 +38,8 @@ public struct ShimConfiguration: Sendable, Hashable {
   public var socketPath: String
   /// The program `apus-init`.
   public var initPath: String
-  /// Namespaces the pause process joins: a type of the runtime-spec and a path.
+  /// Namespaces the pause process joins: a type of the runtime-spec and a path. Without a path it makes a new one,
+  /// which belongs to the pod's user namespace.
   public var namespaces: [(type: String, path: String)]
   /// The pause process's PID namespace.
   public var pidNamespace: PIDNamespace
@@ -122,6 +123,8 @@ public struct StartContainer: Sendable, Hashable {
   public var hasTerminal: Bool
   /// Its PID namespace.
   public var pidNamespace: PIDNamespace
+  /// Whether its users are those of a user namespace, to which a new PID namespace must belong.
+  public var hasUserNamespace: Bool
   /// The `cgroup.procs` files it is put into.
   public var processFiles: [String]
   /// The group's path, for figures of memory kills and for ending what its process leaves behind.
@@ -130,7 +133,7 @@ public struct StartContainer: Sendable, Hashable {
   /// Makes a request.
   public init(
     id: String, bundle: String, logPath: String, hasStdin: Bool, isStdinOnce: Bool, hasTerminal: Bool,
-    pidNamespace: PIDNamespace, processFiles: [String], cgroupsPath: String
+    pidNamespace: PIDNamespace, hasUserNamespace: Bool = false, processFiles: [String], cgroupsPath: String
   ) {
     self.id = id
     self.bundle = bundle
@@ -139,6 +142,7 @@ public struct StartContainer: Sendable, Hashable {
     self.isStdinOnce = isStdinOnce
     self.hasTerminal = hasTerminal
     self.pidNamespace = pidNamespace
+    self.hasUserNamespace = hasUserNamespace
     self.processFiles = processFiles
     self.cgroupsPath = cgroupsPath
   }
@@ -152,6 +156,7 @@ public struct StartContainer: Sendable, Hashable {
     isStdinOnce = json["stdinOnce"].bool ?? false
     hasTerminal = json["terminal"].bool ?? false
     pidNamespace = PIDNamespace(json["pidNamespace"])
+    hasUserNamespace = json["userNamespace"].bool ?? false
     processFiles = json["processFiles"].items.compactMap(\.string)
     cgroupsPath = json["cgroupsPath"].string ?? ""
   }
@@ -161,6 +166,7 @@ public struct StartContainer: Sendable, Hashable {
     [
       "id": .string(id), "bundle": .string(bundle), "log": .string(logPath), "stdin": .bool(hasStdin),
       "stdinOnce": .bool(isStdinOnce), "terminal": .bool(hasTerminal), "pidNamespace": pidNamespace.json,
+      "userNamespace": .bool(hasUserNamespace),
       "processFiles": JSONValue(processFiles), "cgroupsPath": .string(cgroupsPath),
     ]
   }

@@ -93,6 +93,9 @@ int apus_set_mempolicy(int mode, uint64_t nodes);
 const char *apus_error_text(int error);
 int apus_setns(int fd, int kind);
 int apus_unshare(int flags);
+// Makes a copy of the calling process, of one thread, that is process 1 of a new PID namespace and a child of the
+// caller's parent. Returns its pid to the caller, 0 to the copy, -1 with errno.
+pid_t apus_fork_into_pid_namespace(void);
 int apus_pipe(int ends[2]);
 int apus_accept(int listener);
 // A signalfd, non-blocking and close-on-exec, for the listed signals.

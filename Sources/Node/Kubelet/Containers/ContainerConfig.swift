@@ -29,6 +29,8 @@ struct ContainerConfig: Sendable {
   let resources: CRILinuxContainerResources
   /// For an ephemeral container: the container whose processes it sees.
   var targetID: String?
+  /// The numbers of the host that are the users of the pod's user namespace.
+  var users: CRIIDMapping?
 
   func make() throws -> CRIContainerConfig {
     let container: Container = role.container
@@ -89,7 +91,7 @@ struct ContainerConfig: Sendable {
     let own: SecurityContext = container.securityContext
     let general: PodSecurityContext = pod.spec.securityContext
     var context: CRILinuxContainerSecurityContext = CRILinuxContainerSecurityContext()
-    context.namespaceOptions = SandboxConfig.namespaces(pod)
+    context.namespaceOptions = SandboxConfig.namespaces(pod, users)
     if let targetID {
       context.namespaceOptions.pid = .target
       context.namespaceOptions.targetID = targetID

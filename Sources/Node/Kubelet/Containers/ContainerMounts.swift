@@ -13,6 +13,8 @@ struct ContainerMounts: Sendable {
   let paths: PodPaths
   /// The container's variables, for `subPathExpr`.
   let variables: [String: String]
+  /// The numbers of the host that are the pod's users; files keep the numbers on the disk that they have inside.
+  let users: CRIIDMapping?
 
   /// Makes the files that are mounted, and the list of mounts and devices.
   func make(attempt: UInt32) throws -> (mounts: [CRIMount], devices: [CRIDevice]) {
@@ -39,6 +41,12 @@ struct ContainerMounts: Sendable {
         })
     }
     mounts.append(try terminationLog(attempt))
+    if let users {
+      for number: Int in mounts.indices where !mounts[number].hasImage {
+        mounts[number].uidMappings = [users]
+        mounts[number].gidMappings = [users]
+      }
+    }
     return (mounts, devices)
   }
 

@@ -17,7 +17,8 @@ struct SandboxConfig: Sendable {
     "\(configuration.podLogsDirectory)/\(pod.metadata.namespace)_\(pod.metadata.name)_\(pod.metadata.uid)"
   }
 
-  func make(for pod: Pod, attempt: UInt32) -> CRIPodSandboxConfig {
+  /// With `users`, the pod has a user namespace in which these numbers of the host are its users.
+  func make(for pod: Pod, attempt: UInt32, users: CRIIDMapping?) -> CRIPodSandboxConfig {
     var config: CRIPodSandboxConfig = CRIPodSandboxConfig()
     config.metadata = .with {
       $0.name = pod.metadata.name
@@ -37,7 +38,7 @@ struct SandboxConfig: Sendable {
     config.linux.cgroupParent = groups.parent(of: pod)
     config.linux.sysctls = Dictionary(
       pod.spec.securityContext.sysctls.map { ($0.name, $0.value) }, uniquingKeysWith: { _, new in new })
-    config.linux.securityContext = securityContext(pod)
+    config.linux.securityContext = securityContext(pod, users)
     config.linux.resources = groups.resources(of: pod)
     if !pod.spec.overhead.isEmpty {
       config.linux.overhead = .with {
@@ -64,10 +65,10 @@ struct SandboxConfig: Sendable {
     return mappings
   }
 
-  private func securityContext(_ pod: Pod) -> CRILinuxSandboxSecurityContext {
+  private func securityContext(_ pod: Pod, _ users: CRIIDMapping?) -> CRILinuxSandboxSecurityContext {
     var context: CRILinuxSandboxSecurityContext = CRILinuxSandboxSecurityContext()
     let security: PodSecurityContext = pod.spec.securityContext
-    context.namespaceOptions = Self.namespaces(pod)
+    context.namespaceOptions = Self.namespaces(pod, users)
     context.privileged = (pod.spec.containers + pod.spec.initContainers).contains { $0.securityContext.privileged }
     if security.hasRunAsUser { context.runAsUser.value = security.runAsUser }
     if security.hasRunAsGroup { context.runAsGroup.value = security.runAsGroup }
@@ -80,11 +81,16 @@ struct SandboxConfig: Sendable {
   }
 
   /// Which namespaces the pod has of its own.
-  static func namespaces(_ pod: Pod) -> CRINamespaceOption {
+  static func namespaces(_ pod: Pod, _ users: CRIIDMapping?) -> CRINamespaceOption {
     .with {
       $0.network = pod.spec.hostNetwork ? .node : .pod
       $0.ipc = pod.spec.hostIpc ? .node : .pod
       $0.pid = pod.spec.hostPid ? .node : pod.spec.shareProcessNamespace ? .pod : .container
+      if let users {
+        $0.usernsOptions.mode = .pod
+        $0.usernsOptions.uids = [users]
+        $0.usernsOptions.gids = [users]
+      }
     }
   }
 }

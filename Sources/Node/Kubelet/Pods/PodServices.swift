@@ -23,6 +23,7 @@ struct PodServices: Sendable {
   let classes: any RuntimeClasses
   let logger: Logger
 
+  var users: UserRanges { UserRanges(paths: paths) }
   var now: Timestamp { .now }
 
   func fields(_ pod: Pod, podIPs: [String]) -> DownwardFields {

@@ -27,7 +27,8 @@ extension PodWorker {
     } catch {
       services.logger.warning("cannot write a pod's hosts file", metadata: ["pod": "\(pod.display)", "error": "\(error)"])
     }
-    let config: CRIPodSandboxConfig = services.sandboxes.make(for: pod, attempt: sandbox.metadata.attempt)
+    let config: CRIPodSandboxConfig = services.sandboxes.make(
+      for: pod, attempt: sandbox.metadata.attempt, users: observedUsers())
     for name: String in names {
       if Task.isCancelled { return }
       guard let role: ContainerRole = pod.role(named: name) else { continue }
@@ -117,6 +118,9 @@ extension PodWorker {
     backOff.next(key, failure: finished, now: services.now)
   }
 
+  /// What the pod was made with; where that cannot be read, the container's own configuration will say why.
+  private func observedUsers() -> CRIIDMapping? { (try? services.users.mapping(of: pod)) ?? nil }
+
   private func prepare(
     _ role: ContainerRole, _ attempt: UInt32, _ image: CRIImage, _ latest: ObservedContainer?
   ) async throws -> CRIContainerConfig {
@@ -124,15 +128,16 @@ extension PodWorker {
       let fields: DownwardFields = services.fields(pod, podIPs: observed.podIPs)
       let environment: Environment = Environment(pod: pod, fields: fields, objects: services.objects)
       let variables: [(name: String, value: String)] = try await environment.variables(of: role.container)
+      let users: CRIIDMapping? = try services.users.mapping(of: pod)
       let mounts: ContainerMounts = ContainerMounts(
         pod: pod, container: role.container, volumes: volumes, paths: services.paths,
-        variables: Dictionary(variables.map { ($0.name, $0.value) }) { _, new in new })
+        variables: Dictionary(variables.map { ($0.name, $0.value) }) { _, new in new }, users: users)
       let made: (mounts: [CRIMount], devices: [CRIDevice]) = try mounts.make(attempt: attempt)
       let target: String? = role.target.isEmpty ? nil : observed.latest(role.target)?.id
       return try ContainerConfig(
         pod: pod, role: role, attempt: attempt, image: image, imageRef: image.id, variables: variables,
         mounts: made.mounts, devices: made.devices,
-        resources: services.groups.resources(of: role.container, in: pod), targetID: target
+        resources: services.groups.resources(of: role.container, in: pod), targetID: target, users: users
       ).make()
     } catch {
       if Task.isCancelled { throw error }

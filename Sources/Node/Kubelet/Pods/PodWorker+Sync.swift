@@ -79,10 +79,12 @@ extension PodWorker {
 
   private func makeSandbox(attempt: UInt32) async -> Bool {
     services.groups.make(for: pod)
-    let config: CRIPodSandboxConfig = services.sandboxes.make(for: pod, attempt: attempt)
     do {
       let handler: String =
         pod.spec.runtimeClassName.isEmpty ? "" : try await services.classes.handler(for: pod.spec.runtimeClassName)
+      let users: CRIIDMapping? = try services.users.mapping(of: pod)
+      if users != nil { try await requireUserNamespaces(handler) }
+      let config: CRIPodSandboxConfig = services.sandboxes.make(for: pod, attempt: attempt, users: users)
       let id: String = try await services.runtime.runPodSandbox(config, handler: handler)
       Failpoints.reach("PodWorker.sandbox")
       sandboxFailures = 0
@@ -101,6 +103,14 @@ extension PodWorker {
       services.logger.warning("cannot make a sandbox", metadata: ["pod": "\(pod.display)", "error": "\(error)"])
       look(after: Self.retryDelay(sandboxFailures))
       return false
+    }
+  }
+
+  /// A runtime that does not know user namespaces would run the pod with the host's users.
+  private func requireUserNamespaces(_ handler: String) async throws {
+    let handlers: [CRIRuntimeHandler] = try await services.runtime.status().runtimeHandlers
+    guard handlers.first(where: { $0.name == handler })?.features.userNamespaces == true else {
+      throw KubeletError(.configuration, "runtime handler \"\(handler)\" does not support user namespaces")
     }
   }
 

@@ -95,7 +95,7 @@ extension RuntimeCore {
   func removePodState(_ id: String) {
     let directory: String = podState(id)
     do throws(SystemError) {
-      for name: String in ["net", "ipc", "uts"] { try Namespaces.unpin(directory + "/" + name) }
+      for name: String in ["net", "ipc", "uts", "user"] { try Namespaces.unpin(directory + "/" + name) }
       try Mounts.unmount(directory + "/shm")
       try Files.removeTree(directory)
     } catch {

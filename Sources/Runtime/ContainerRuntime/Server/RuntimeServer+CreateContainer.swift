@@ -16,6 +16,10 @@ extension RuntimeServer {
     let sandbox: SandboxRecord = try core.sandbox(request.podSandboxID)
     guard sandbox.isReady else { throw RuntimeError(.wrongState, "sandbox \"\(sandbox.id)\" is not ready") }
     let config: CRIContainerConfig = request.config
+    let options: CRINamespaceOption = config.linux.securityContext.namespaceOptions
+    guard try !options.hasUsernsOptions || UserMapping(options) == sandbox.userMapping else {
+      throw RuntimeError(.invalid, "the user namespace of a container must be that of its pod")
+    }
     guard config.hasMetadata, !config.metadata.name.isEmpty else {
       throw RuntimeError(.invalid, "the container has no name")
     }
@@ -52,6 +56,10 @@ extension RuntimeCore {
       record.gid = user.gid
       record.groups = user.groups
       let volumes: [Int: OverlayMount] = try await mountImageVolumes(record)
+      for number: Int in volumes.keys {
+        let name: String = record.config.mounts[number].image.image
+        record.config.mounts[number].image.imageRef = await images.image(named: name)?.id ?? ""
+      }
       let builder: SpecBuilder = SpecBuilder(
         core: self, sandbox: sandbox, container: record, image: image, root: root)
       let spec: RuntimeSpec = try await builder.build(imageVolumes: volumes)

@@ -38,6 +38,7 @@ extension RuntimeServer {
       var handler: CRIRuntimeHandler = CRIRuntimeHandler()
       handler.name = name
       handler.features.recursiveReadOnlyMounts = true
+      handler.features.userNamespaces = UserMapping.isSupported
       return handler
     }
     response.features.supplementalGroupsPolicy = true

@@ -6,6 +6,7 @@ import GRPCCore
 import JSON
 import Kernel
 import Logging
+import OCISpec
 import ShimProtocol
 
 extension RuntimeServer {
@@ -16,6 +17,10 @@ extension RuntimeServer {
     }
     guard request.runtimeHandler.isEmpty || RuntimeCore.handlers.contains(request.runtimeHandler) else {
       throw RuntimeError(.invalid, "no runtime for \"\(request.runtimeHandler)\" is configured")
+    }
+    let mapping: UserMapping? = try UserMapping(config.linux.securityContext.namespaceOptions)
+    guard mapping == nil || UserMapping.isSupported else {
+      throw RuntimeError(.unsupported, "user namespaces need Linux 5.19")
     }
     let id: String = RuntimeCore.makeID()
     let parent: String = config.linux.cgroupParent.isEmpty ? core.configuration.cgroupParent : config.linux.cgroupParent
@@ -47,7 +52,7 @@ extension RuntimeCore {
     let directory: String = podState(record.id)
     try Files.makeDirectories(directory, mode: 0o711)
     try writePodFiles(record)
-    try pinNamespaces(record, directory)
+    if record.userMapping == nil { try pinNamespaces(record, directory) }
     if !record.usesHostNetwork { record.networkNamespace = directory + "/net" }
     let group: Cgroup = hierarchy.group(record.cgroupPath)
     try group.create()
@@ -61,6 +66,8 @@ extension RuntimeCore {
     }
     // The network and the shim need only the namespaces: they come to be at the same time.
     async let starting: ShimState = startShim(shimConfiguration)
+    // Those of a pod with a user namespace belong to it: the pause process makes them.
+    if record.userMapping != nil { try pinNamespaces(of: try await starting.pausePID, directory) }
     var network: JSONValue = record.network
     var failure: (any Error)?
     if !record.usesHostNetwork {
@@ -98,21 +105,29 @@ extension RuntimeCore {
     if !pins.isEmpty { try Namespaces.pin(pins) }
   }
 
+  private func pinNamespaces(of pid: Int32, _ directory: String) throws {
+    try Namespaces.pin(["user", "net", "uts", "ipc"].map { (name: $0, path: directory + "/" + $0) }, of: pid)
+  }
+
   private func shimConfiguration(
     _ record: SandboxRecord, _ directory: String, _ group: Cgroup
   ) -> ShimConfiguration {
     var namespaces: [(type: String, path: String)] = []
-    if !record.usesHostNetwork {
+    let mapping: UserMapping? = record.userMapping
+    if mapping != nil {
+      namespaces = [("network", ""), ("uts", ""), ("ipc", "")]
+    } else if !record.usesHostNetwork {
       namespaces.append(("network", directory + "/net"))
       namespaces.append(("uts", directory + "/uts"))
     }
-    if !record.usesHostIPC { namespaces.append(("ipc", directory + "/ipc")) }
+    if mapping == nil, !record.usesHostIPC { namespaces.append(("ipc", directory + "/ipc")) }
     let hostname: String = record.usesHostNetwork ? "" : record.config.hostname
     return ShimConfiguration(
       sandboxID: record.id, socketPath: shimSocket(record.id),
       initPath: configuration.libexecDirectory + "/apus-init", namespaces: namespaces,
       pidNamespace: record.usesHostPID ? .host : .new, processFiles: group.processFiles, hostname: hostname,
-      sysctls: record.config.linux.sysctls, oomScoreAdjustment: -998)
+      sysctls: record.config.linux.sysctls, oomScoreAdjustment: -998, uidMappings: UserMapping.json(mapping?.users),
+      gidMappings: UserMapping.json(mapping?.groups))
   }
 
   /// The files that containers of the pod get unless they bring their own, and the memory they share.
@@ -136,6 +151,12 @@ extension RuntimeCore {
       resolver = (try? Files.read("/etc/resolv.conf")) ?? []
     }
     try Files.write(directory + "/resolv.conf", resolver, mode: 0o644)
+    if let mapping: UserMapping = record.userMapping {
+      // Root of the pod may write to them, as anywhere.
+      for name: String in ["hostname", "hosts", "resolv.conf"] {
+        try Files.setOwner(directory + "/" + name, uid: mapping.users.hostID, gid: mapping.groups.hostID)
+      }
+    }
     if !record.usesHostIPC {
       let memory: String = podState(record.id) + "/shm"
       try Files.makeDirectory(memory, mode: 0o1777)

@@ -45,7 +45,8 @@ extension RuntimeCore {
       let request: StartContainer = StartContainer(
         id: id, bundle: bundle(id), logPath: record.logPath, hasStdin: record.config.stdin,
         isStdinOnce: record.config.stdinOnce, hasTerminal: record.config.tty,
-        pidNamespace: try pidNamespace(record, sandbox), processFiles: group.processFiles, cgroupsPath: group.path)
+        pidNamespace: try pidNamespace(record, sandbox), hasUserNamespace: sandbox.userMapping != nil,
+        processFiles: group.processFiles, cgroupsPath: group.path)
       let answer: ShimConnection.Answer = try await shim(sandbox.id).request(ShimMethod.start, request.json)
       Failpoints.reach("StartContainer.started")
       let pid: Int32 = Int32(clamping: answer.result["pid"].int ?? 0)

@@ -174,24 +174,21 @@ extension RuntimeCore {
 
   /// The counters of the pod's links, as its pause process sees them.
   private func networkUsage(_ record: SandboxRecord) -> CRINetworkUsage? {
-    guard !record.usesHostNetwork, record.pausePID > 0,
-      let text: String = try? Files.readText("/proc/\(record.pausePID)/net/dev")
-    else { return nil }
+    guard !record.usesHostNetwork, record.pausePID > 0 else { return nil }
     var usage: CRINetworkUsage = CRINetworkUsage()
     usage.timestamp = SystemClock.now
-    for line: Substring in text.split(separator: "\n").dropFirst(2) {
-      let parts: [Substring] = line.split(separator: ":", maxSplits: 1)
-      guard parts.count == 2 else { continue }
-      let numbers: [UInt64] = parts[1].split(separator: " ").compactMap { UInt64($0) }
-      let name: String = String(parts[0].drop { $0 == " " })
-      guard numbers.count >= 16, name != "lo" else { continue }
+    for link: LinkCounters in LinkCounters.all(of: record.pausePID) {
       var interface: CRINetworkInterfaceUsage = CRINetworkInterfaceUsage()
-      interface.name = name
-      interface.rxBytes.value = numbers[0]
-      interface.rxErrors.value = numbers[2]
-      interface.txBytes.value = numbers[8]
-      interface.txErrors.value = numbers[10]
-      if name == CNINetwork.interfaceName { usage.defaultInterface = interface } else { usage.interfaces.append(interface) }
+      interface.name = link.name
+      interface.rxBytes.value = link.received.bytes
+      interface.rxErrors.value = link.received.errors
+      interface.txBytes.value = link.sent.bytes
+      interface.txErrors.value = link.sent.errors
+      if link.name == CNINetwork.interfaceName {
+        usage.defaultInterface = interface
+      } else {
+        usage.interfaces.append(interface)
+      }
     }
     return usage
   }

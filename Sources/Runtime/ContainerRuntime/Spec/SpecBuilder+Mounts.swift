@@ -4,6 +4,7 @@ import CRI
 import Images
 import Kernel
 import OCISpec
+import SwiftProtobuf
 
 extension SpecBuilder {
   private var wanted: [CRIMount] { container.config.mounts }
@@ -57,8 +58,8 @@ extension SpecBuilder {
         throw RuntimeError(.invalid, "the mount's container path \"\(mount.containerPath)\" is not absolute")
       }
       if let volume: OverlayMount = imageVolumes[number] {
-        // Mounted by whoever prepared it; read-only, as an image is.
-        let source: String = volume.target + (mount.imageSubPath.isEmpty ? "" : "/" + mount.imageSubPath)
+        // Mounted by whoever prepared it.
+        let source: String = try imageVolumeSource(volume, mount)
         mounts.append(
           RuntimeSpec.Mount(destination: destination, type: "bind", source: source, options: ["rbind", "rprivate", "ro"]))
         continue
@@ -74,11 +75,39 @@ extension SpecBuilder {
       case .propagationHostToContainer: options.append("rslave")
       default: options.append("rprivate")
       }
+      if try isMapped(mount) { options.append("idmap") }
       options.append(mount.readonly ? (mount.recursiveReadOnly ? "rro" : "ro") : "rw")
       mounts.append(
         RuntimeSpec.Mount(destination: destination, type: "bind", source: mount.hostPath, options: options))
     }
     return mounts
+  }
+
+  /// The part of an image that is mounted; links in it must not lead out of it.
+  private func imageVolumeSource(_ volume: OverlayMount, _ mount: CRIMount) throws -> String {
+    guard mount.readonly else {
+      throw RuntimeError(.invalid, "the image volume \"\(mount.containerPath)\" must be read-only")
+    }
+    guard !mount.imageSubPath.isEmpty else { return volume.target }
+    let image: String = mount.image.image
+    do throws(SystemError) { return try Files.path(mount.imageSubPath, inside: volume.target) } catch {
+      throw RuntimeError(
+        .invalid, "the sub path \"\(mount.imageSubPath)\" of image \"\(image)\" cannot be mounted: \(error)")
+    }
+  }
+
+  /// Whether the owners of a mount's files are to be mapped, which can only be as the pod's users are.
+  private func isMapped(_ mount: CRIMount) throws -> Bool {
+    guard !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty else { return false }
+    let options: CRINamespaceOption = .with {
+      $0.usernsOptions.mode = .pod
+      $0.usernsOptions.uids = mount.uidMappings
+      $0.usernsOptions.gids = mount.gidMappings
+    }
+    guard try UserMapping(options) == sandbox.userMapping else {
+      throw RuntimeError(.invalid, "the mappings of mount \"\(mount.containerPath)\" are not those of the pod")
+    }
+    return true
   }
 
   static func sorted(_ mounts: [RuntimeSpec.Mount]) -> [RuntimeSpec.Mount] {

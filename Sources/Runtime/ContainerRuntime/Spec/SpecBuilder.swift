@@ -28,6 +28,10 @@ struct SpecBuilder {
       lower: root.lower, upper: root.upper, work: root.work, options: root.options)
     spec.isRootReadOnly = security.readonlyRootfs
     spec.namespaces = namespaces()
+    if let mapping: UserMapping = sandbox.userMapping {
+      spec.uidMappings = [mapping.users]
+      spec.gidMappings = [mapping.groups]
+    }
     spec.mounts = standardMounts() + podMounts()
     spec.mounts += try containerMounts(imageVolumes)
     // A mount must come before those below it.
@@ -133,6 +137,7 @@ struct SpecBuilder {
   private func namespaces() -> [RuntimeSpec.Namespace] {
     let state: String = core.podState(sandbox.id)
     var list: [RuntimeSpec.Namespace] = [RuntimeSpec.Namespace("mount")]
+    if sandbox.userMapping != nil { list.append(RuntimeSpec.Namespace("user", path: state + "/user")) }
     if !sandbox.usesHostNetwork { list.append(RuntimeSpec.Namespace("network", path: state + "/net")) }
     if !sandbox.usesHostIPC { list.append(RuntimeSpec.Namespace("ipc", path: state + "/ipc")) }
     // With the host's network goes the host's name.
