@@ -94,6 +94,12 @@ def test_a_pod_with_users_of_its_own(kubectl):
             name, "sh", "-c", script, hostUsers=False,
             volumes=[{"name": "work", "emptyDir": {}}, {"name": "words", "configMap": {"name": "words"}}],
             container={"volumeMounts": [{"name": "work", "mountPath": "/work"}, {"name": "words", "mountPath": "/words"}]}))
+    handlers = kubectl.json("get", "node", "node-1")["status"].get("runtimeHandlers", [])
+    if not any(handler.get("features", {}).get("userNamespaces") for handler in handlers):
+        # An old runtime would give them the host's users, and say nothing.
+        eventually(lambda: "does not support user namespaces" in kubectl("get", "events"))
+        assert kubectl.json("get", "pod", "own-1")["status"]["phase"] == "Pending"
+        return
     first = []
     for name in ("own-1", "own-2"):
         kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=30s")
