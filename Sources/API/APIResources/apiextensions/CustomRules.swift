@@ -79,7 +79,7 @@ public struct CustomRules: Sendable {
       ]
     }
     var check: Check = Check()
-    check.walk(object, old, root, .root)
+    check.walk(object, old, isUnchanged: false, root, .root)
     return check.errors
   }
 
@@ -87,18 +87,20 @@ public struct CustomRules: Sendable {
     var errors: [FieldError] = []
     private var budget: Int = RuleCosts.objectLimit
 
-    mutating func walk(_ value: JSONValue, _ old: JSONValue?, _ part: Part, _ path: FieldPath) {
+    /// - Parameter isUnchanged: Whether the nearest value above with an old one is as it was.
+    mutating func walk(_ value: JSONValue, _ old: JSONValue?, isUnchanged: Bool, _ part: Part, _ path: FieldPath) {
       guard budget > 0 else { return }
-      if !part.rules.isEmpty { evaluate(value, old, part, path) }
+      let isUnchanged: Bool = old.map { $0 == value } ?? isUnchanged
+      if !part.rules.isEmpty { evaluate(value, old, isUnchanged: isUnchanged, part, path) }
       switch value {
       case .object(let members):
         let isCorrelated: Bool = part.schema["x-kubernetes-map-type"].plain != "atomic"
         for (name, member) in members.sorted(by: { $0.key < $1.key }) {
           let before: JSONValue? = isCorrelated ? old?.object?[name] : nil
           if let field: Part = part.fields[name] {
-            walk(member, before, field, path.child(name))
+            walk(member, before, isUnchanged: isUnchanged, field, path.child(name))
           } else if let element: Part = part.element, part.schema["properties"].isVoid {
-            walk(member, before, element, path.key(name))
+            walk(member, before, isUnchanged: isUnchanged, element, path.key(name))
           }
         }
       case .array(let items):
@@ -106,18 +108,20 @@ public struct CustomRules: Sendable {
         let keys: [String] = part.schema["x-kubernetes-list-map-keys"].strings
         for (place, item) in items.enumerated() {
           let before: JSONValue? = keys.isEmpty ? nil : old?.items.first { other in keys.allSatisfy { other[$0] == item[$0] } }
-          walk(item, before, element, path.index(place))
+          walk(item, before, isUnchanged: isUnchanged, element, path.index(place))
         }
       default: break
       }
     }
 
-    private mutating func evaluate(_ value: JSONValue, _ old: JSONValue?, _ part: Part, _ path: FieldPath) {
+    private mutating func evaluate(
+      _ value: JSONValue, _ old: JSONValue?, isUnchanged: Bool, _ part: Part, _ path: FieldPath
+    ) {
       let own: CELValue = RuleValues.value(value, part.schema, isResource: part.isResource)
       let before: CELValue? = old.map { RuleValues.value($0, part.schema, isResource: part.isResource) }
       for rule: Rule in part.rules where budget > 0 {
         // What has not changed is not asked again, but for rules about changes.
-        if !rule.usesOld, let old, old == value { continue }
+        if !rule.usesOld, isUnchanged { continue }
         var bindings: [String: CELValue] = ["self": own]
         if rule.isOptional {
           bindings["oldSelf"] = .optional(before)

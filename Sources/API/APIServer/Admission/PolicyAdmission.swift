@@ -150,7 +150,8 @@ struct PolicyEvaluation: Sendable {
     var question: PolicyQuestion = given
     question.bindings["params"] = RuleValues.plain(parameter)
     do throws(CELError) {
-      if try await !question.holds(spec["matchConditions"].items) { return [] }
+      let environment: CELEnvironment = PolicyEnvironment.policy(hasParameters: !spec["paramKind"].isNull)
+      if try await !question.holds(spec["matchConditions"].items, environment) { return [] }
     } catch { return fails ? [Answer(message: "\(error)", reason: "")] : [] }
     var values: [String: Result<CELValue, CELError>] = [:]
     for (name, program) in variables {

@@ -58,18 +58,24 @@ struct PolicyQuestion: Sendable {
     throw CELError("too many authorization checks")
   }
 
-  /// Whether all conditions hold.
-  func holds(_ conditions: [JSONValue]) async throws(CELError) -> Bool {
+  /// Whether all conditions hold; one that does not makes up for others that fail.
+  func holds(
+    _ conditions: [JSONValue], _ environment: CELEnvironment = PolicyEnvironment.plain
+  ) async throws(CELError) -> Bool {
     var copy: PolicyQuestion = self
-    var failure: CELError?
+    var failures: [String] = []
     for condition: JSONValue in conditions {
+      let text: String = condition["expression"].string ?? ""
       do throws(CELError) {
-        let program: CELProgram = try Self.compile(PolicyEnvironment.plain, condition["expression"].string ?? "")
+        let program: CELProgram = try Self.compile(environment, text)
         if try await copy.value(program).bool != true { return false }
-      } catch { failure = failure ?? error }
+      } catch {
+        let message: String = "expression '\(text)' resulted in error: \(error)"
+        if !failures.contains(message) { failures.append(message) }
+      }
     }
-    if let failure { throw failure }
-    return true
+    if failures.isEmpty { return true }
+    throw CELError(failures.count == 1 ? failures[0] : "[" + failures.joined(separator: ", ") + "]")
   }
 
   static func compile(_ environment: CELEnvironment, _ text: String) throws(CELError) -> CELProgram {
