@@ -12,7 +12,8 @@ struct PodStrategy: ResourceStrategy {
       selectableFields: [
         SelectableField("spec.nodeName"), SelectableField("spec.restartPolicy"), SelectableField("spec.schedulerName"),
         SelectableField("spec.serviceAccountName"), SelectableField("spec.hostNetwork", absent: "false"),
-        SelectableField("status.phase"), SelectableField("status.podIP"), SelectableField("status.nominatedNodeName"),
+        SelectableField("status.phase"), SelectableField("status.podIP"), SelectableField("status.podIPs"),
+        SelectableField("status.nominatedNodeName"),
       ])
   }
 

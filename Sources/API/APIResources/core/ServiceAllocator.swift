@@ -26,6 +26,9 @@ public final class ServiceAllocator: Sendable {
     var droppedAddresses: [IPAddress] = []
     var droppedPorts: [Int64] = []
 
+    /// Nothing is to be taken: what is free is not looked for either.
+    var isDryRun: Bool = false
+
     /// The addresses that were taken.
     public var addresses: [IPAddress] { takenAddresses }
   }
@@ -94,14 +97,18 @@ public final class ServiceAllocator: Sendable {
 
   /// Fills in families, addresses and ports of a new Service, or of one that is updated.
   ///
+  /// A dry run shows the first address and port of a range in the place of free ones.
+  ///
   /// - Throws: what is wrong with the fields, or why a wish cannot be granted; nothing is taken then.
-  public func allocate(_ service: inout JSONValue, old: JSONValue?) throws(ServiceAllocationError) -> Allocation {
+  public func allocate(
+    _ service: inout JSONValue, old: JSONValue?, isDryRun: Bool = false
+  ) throws(ServiceAllocationError) -> Allocation {
     ServiceFamilies.normalize(&service, old: old)
     if let old {
       ServiceFields.patchAllocated(&service, old: old)
       ServiceFields.dropTypeDependent(&service, old: old)
     }
-    var allocation: Allocation = Allocation()
+    var allocation: Allocation = Allocation(isDryRun: isDryRun)
     do throws(ServiceAllocationError) {
       try ServiceFamilies.setDefaults(&service, old: old, families: ranges.map(\.family))
       try allocateAddresses(&service, old: old, &allocation)
@@ -171,6 +178,7 @@ public final class ServiceAllocator: Sendable {
   /// A free address of a family: from a random place on, leaving the lowest ones to those who ask for them.
   private func takeFree(_ family: String, _ allocation: inout Allocation) -> IPAddress? {
     guard let range: IPPrefix = ranges.first(where: { $0.family.description == family }) else { return nil }
+    if allocation.isDryRun { return range.network }
     let hostBits: Int = min(range.family.bitWidth - range.length, 20)
     let size: UInt128 = UInt128(1) << UInt128(hostBits)
     let reserved: UInt128 = size > 32 ? min(256, size / 16) : 0
@@ -254,6 +262,7 @@ public final class ServiceAllocator: Sendable {
   }
 
   private func takePort(_ path: FieldPath, _ allocation: inout Allocation) throws(ServiceAllocationError) -> Int64 {
+    if allocation.isDryRun { return nodePorts.lowerBound }
     let start: Int64 = Int64.random(in: nodePorts)
     let count: Int64 = nodePorts.upperBound - nodePorts.lowerBound + 1
     let free: Int64? = state.withLock { state in

@@ -51,7 +51,7 @@ final class Allocators: Sendable {
     guard resource.groupResource == Self.services else { return NoAllocation() }
     try await load()
     do throws(ServiceAllocationError) {
-      let taken: ServiceAllocator.Allocation = try allocator.allocate(&object, old: old)
+      let taken: ServiceAllocator.Allocation = try allocator.allocate(&object, old: old, isDryRun: isDryRun)
       guard isDryRun else { return ServiceAllocation(allocator: allocator, taken: taken) }
       allocator.cancel(taken)
       return NoAllocation()
