@@ -18,6 +18,9 @@ extension RuntimeCore {
       logger.warning("a container without its sandbox is removed", metadata: ["id": "\(container.id)"])
       try await removeRemains(of: container)
     }
+    for sandbox: SandboxRecord in records.sandboxes where !sandbox.config.linux.cgroupParent.isEmpty {
+      removeUnusedGroups(besides: sandbox)
+    }
     let known: Set<String> = Set(records.sandboxes.map(\.id))
     for id: String in try Files.list(configuration.state + "/pods") where !known.contains(id) {
       await removeUnknownPod(id)
@@ -29,6 +32,19 @@ extension RuntimeCore {
     for id: String in await images.rootFileSystems() where !containers.contains(id) {
       if id.hasPrefix("volume-"), containers.contains(String(id.dropFirst(7).prefix(64))) { continue }
       try await images.removeRootFileSystem(id)
+    }
+  }
+
+  /// Removes groups in a pod's own group that belong to no container and no sandbox: an earlier runtime ended before
+  /// the kernel had let go of them.
+  private func removeUnusedGroups(besides sandbox: SandboxRecord) {
+    guard let parent: String = Files.parent(of: sandbox.cgroupPath) else { return }
+    // A pod without a group has none below it either.
+    let groups: [Cgroup] = (try? hierarchy.group(parent).children()) ?? []
+    for group: Cgroup in groups {
+      let id: String = group.path.split(separator: "/").last.map(String.init) ?? ""
+      let isUsed: Bool = records.sandbox(id) != nil || (records.container(id).map { $0.state != .exited } ?? false)
+      if id.utf8.count == 64, !isUsed { removeCgroup(group.path) }
     }
   }
 

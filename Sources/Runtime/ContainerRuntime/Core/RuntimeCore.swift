@@ -210,13 +210,31 @@ final class RuntimeCore: Sendable {
     let group: Cgroup = hierarchy.group(path)
     for attempt: Int in 0..<5 {
       do throws(SystemError) { return try group.remove() } catch {
-        if attempt == 0 { try? group.signal(9) }
-        guard error.errno == .busy, attempt < 4 else {
+        try? group.signal(9)
+        guard error.errno == .busy else {
           return logger.warning("a cgroup is left", metadata: ["path": "\(path)", "error": "\(error)"])
         }
+        if attempt == 4 { return removeLater(group) }
       }
       // A millisecond or less in practice.
       pause(milliseconds: 1 << attempt)
+    }
+  }
+
+  /// Goes on trying where processes take long to end, as on a busy machine.
+  ///
+  /// Nobody is signalled again: a container that never ran may be started in its group meanwhile.
+  private func removeLater(_ group: Cgroup) {
+    Task { [logger] in
+      var wait: Duration = .milliseconds(50)
+      while true {
+        try await Task.sleep(for: wait)
+        wait *= 2
+        do throws(SystemError) { return try group.remove() } catch {
+          if error.errno == .busy, wait < .seconds(60) { continue }
+          return logger.warning("a cgroup is left", metadata: ["path": "\(group.path)", "error": "\(error)"])
+        }
+      }
     }
   }
 
