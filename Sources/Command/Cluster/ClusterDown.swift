@@ -42,9 +42,10 @@ public struct ClusterDown {
     if runtime != nil || cluster.foreignRuntime.map(Files.exists) == true {
       let count: Int = try await removePods()
       say("removed \(count) pods")
-      if supervisor == nil, let runtime { try Leftovers.end(runtime) }
     }
     try stopTheRest(supervisor)
+    // One that the supervisor did not know, because it was itself only starting again.
+    try leftovers.endRuntime()
     try MachineSweep(cluster: cluster).run()
     if isPurging {
       try purge()

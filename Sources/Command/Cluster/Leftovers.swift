@@ -54,6 +54,12 @@ struct Leftovers {
     return RunningComponents.Identity(try Processes.spawn(request).pid)
   }
 
+  /// Ends the runtime, if one still runs.
+  func endRuntime() throws {
+    guard let component = plan.components.first(where: { $0.name == "runtime" }) else { return }
+    if let identity = RunningComponents.find(component.arguments) { try Self.end(identity) }
+  }
+
   /// Asks a process to end, and kills it when it does not.
   static func end(_ identity: RunningComponents.Identity) throws {
     try Processes.signal(identity.pid, SIGTERM)
