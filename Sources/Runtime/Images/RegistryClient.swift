@@ -139,9 +139,15 @@ struct RegistryClient: Sendable {
         guard ftruncate(fd, 0) == 0, lseek(fd, 0, SEEK_SET) == 0 else { throw ImagesError.system("truncate", partial) }
       }
       for try await chunk: ByteBuffer in response.body {
-        try chunk.withUnsafeReadableBytes { bytes in
-          hash.update(bytes)
-          try Files.write(fd, bytes, path: partial)
+        do {
+          try chunk.withUnsafeReadableBytes { bytes in
+            hash.update(bytes)
+            try Files.write(fd, bytes, path: partial)
+          }
+        } catch {
+          // What a full disk has taken helps nobody: others need the room.
+          _ = unlink(partial)
+          throw error
         }
         offset += Int64(chunk.readableBytes)
         received(Int64(chunk.readableBytes))

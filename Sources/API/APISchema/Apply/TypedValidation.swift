@@ -57,6 +57,10 @@ extension TypedValue {
           continue
         }
       }
+      if type.merge == .set, let fault: String = setFault(item) {
+        errors.append("\(path): element \(index): \(fault)")
+        continue
+      }
       let step: PathElement = type.merge == .atomic ? .index(index) : type.step(of: item)
       if type.merge != .atomic, !seen.insert(step).inserted {
         errors.append("\(path): duplicate entries for key \(step.display)")
@@ -64,6 +68,16 @@ extension TypedValue {
       errors += self.errors(item, type.item, path + step.display)
     }
     return errors
+  }
+
+  /// Why a value can be no item of a set.
+  private static func setFault(_ item: JSONValue) -> String? {
+    switch item {
+    case .null: "associative list without keys has an element that's an explicit null"
+    case .object: "associative list without keys has an element that's a map type"
+    case .array: "not supported: associative list with lists as elements"
+    default: nil
+    }
   }
 
   /// All errors as one text.
