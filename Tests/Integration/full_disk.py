@@ -37,7 +37,15 @@ def status():
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
 
-def test_a_full_disk(fill):
+def answers(address):
+    try:
+        urllib.request.urlopen(f"http://{address}", timeout=2).read()
+        return True
+    except OSError:
+        return False
+
+
+def test_a_full_disk(fill, tmp_path):
     kubectl = Kubectl("default")
     eventually(lambda: kubectl("get", "serviceaccount", "default", check=False).returncode == 0)
     kubectl.apply(pod("well", image=NGINX))
@@ -64,7 +72,9 @@ def test_a_full_disk(fill):
         return True
 
     assert refused()
-    answer = kubectl("patch", "configmap", "before", "--type=merge", "-p", json.dumps({"data": {"b": "x" * 200_000}}), check=False)
+    patch = tmp_path / "patch.json"
+    patch.write_text(json.dumps({"data": {"b": "x" * 200_000}}))
+    answer = kubectl("patch", "configmap", "before", "--type=merge", f"--patch-file={patch}", check=False)
     assert answer.returncode == 1 and "the disk of the store is full" in answer.stderr
     # Reading goes on, nothing is half written, and the pod answers until the kubelet makes room.
     assert kubectl.json("get", "configmap", "before")["data"] == {"a": "b"}
@@ -73,6 +83,8 @@ def test_a_full_disk(fill):
         urllib.request.urlopen(f"http://{before['podIP']}", timeout=5).read()
     assert re.search(r"problem +the disk of .*/var/lib/apus is full: \d+ MiB of 120 MiB are left", status())
 
+    # The kubelet looks every 10 s, and makes room.
+    eventually(lambda: not answers(before["podIP"]), 40, "the pod went on")
     os.remove(os.path.join(NODE, "filling"))
     eventually(lambda: client("POST", path, json.dumps(large).encode())[0] == 201)
     # What the kubelet could not write before, it writes now; and the condition stays a while.
