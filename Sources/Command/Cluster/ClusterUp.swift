@@ -56,15 +56,25 @@ public struct ClusterUp: Sendable {
     let alive: [String: RunningComponents.Identity] = RunningComponents(runDirectory: cluster.runDirectory).alive
     // A plan that is not there is one that differs.
     let former: [UInt8]? = try? Files.read(path)
+    // The daemons read their certificates when they start.
+    let certificates: [UInt8] = try certificates()
+    let formerCertificates: [UInt8]? = try? Files.read(path + ".certificates")
     if let supervisor: RunningComponents.Identity = alive[Supervisor.name] {
-      if former == plan { return false }
-      say("the plan has changed; starting the daemons anew")
+      if former == plan, formerCertificates == certificates { return false }
+      say("the \(former == plan ? "certificates were renewed" : "plan has changed"); starting the daemons anew")
       try Processes.signal(supervisor.pid, SIGTERM)
       try Processes.waitForEnd(of: supervisor.pid, milliseconds: 30_000)
     }
     try Files.replace(path, plan, mode: 0o644)
+    try Files.replace(path + ".certificates", certificates, mode: 0o644)
     try Keeper.start(runDirectory: cluster.runDirectory, logDirectory: cluster.logDirectory)
     return true
+  }
+
+  /// All certificates of the cluster, one after the other.
+  private func certificates() throws -> [UInt8] {
+    let names: [String] = try Files.list(cluster.pkiDirectory).filter { $0.hasSuffix(".crt") }.sorted()
+    return try names.flatMap { try Files.read("\(cluster.pkiDirectory)/\($0)") }
   }
 
   private static func seconds(since start: ContinuousClock.Instant) -> String {
