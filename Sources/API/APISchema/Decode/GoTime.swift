@@ -1,5 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import KubeValues
+
 /// Times as Go's `time.Parse` reads them, errors included, and as Kubernetes writes them.
 struct GoTime {
   /// Seconds since 1970-01-01T00:00:00Z.
@@ -38,9 +40,11 @@ struct GoTime {
     guard scanner.rest.isEmpty else {
       throw scanner.failure(": extra text: \(String(Substring(scanner.rest)).goQuoted)")
     }
-    guard day >= 1, day <= Self.daysIn(month, year) else { throw scanner.failure(": day out of range") }
-    let days: Int = Self.days(year, month, day)
-    seconds = Int64(days * 86400 + hour * 3600 + minute * 60 + second - offset)
+    guard day >= 1, day <= Timestamp.daysIn(month: Int64(month), year: Int64(year)) else {
+      throw scanner.failure(": day out of range")
+    }
+    let days: Int64 = Timestamp.days(year: Int64(year), month: Int64(month), day: Int64(day))
+    seconds = days * 86400 + Int64(hour * 3600 + minute * 60 + second - offset)
   }
 
   /// As the API writes it, in UTC.
@@ -51,8 +55,8 @@ struct GoTime {
       rest += 86400
       days -= 1
     }
-    let (year, month, day) = Self.civil(Int(days))
-    var text: String = "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T"
+    let (year, month, day): (Int64, Int64, Int64) = Timestamp.civil(days: days)
+    var text: String = "\(Self.padded(Int(year), 4))-\(Self.padded(Int(month), 2))-\(Self.padded(Int(day), 2))T"
     text +=
       "\(Self.padded(Int(rest / 3600), 2)):\(Self.padded(Int(rest / 60 % 60), 2)):\(Self.padded(Int(rest % 60), 2))"
     if layout == .microseconds { text += "." + Self.padded(Int(nanoseconds / 1000), 6) }
@@ -62,36 +66,6 @@ struct GoTime {
   private static func padded(_ value: Int, _ width: Int) -> String {
     let digits: String = String(value)
     return digits.utf8.count >= width ? digits : String(repeating: "0", count: width - digits.utf8.count) + digits
-  }
-
-  private static func daysIn(_ month: Int, _ year: Int) -> Int {
-    switch month {
-    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-    case 4, 6, 9, 11: 30
-    default: 31
-    }
-  }
-
-  /// Days since 1970-01-01 of a date of the Gregorian calendar.
-  private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
-    let shifted: Int = month <= 2 ? year - 1 : year
-    let era: Int = (shifted >= 0 ? shifted : shifted - 399) / 400
-    let yearOfEra: Int = shifted - era * 400
-    let dayOfYear: Int = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    let dayOfEra: Int = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-    return era * 146097 + dayOfEra - 719468
-  }
-
-  /// The date of a day since 1970-01-01.
-  private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
-    let shifted: Int = days + 719468
-    let era: Int = (shifted >= 0 ? shifted : shifted - 146096) / 146097
-    let dayOfEra: Int = shifted - era * 146097
-    let yearOfEra: Int = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146096) / 365
-    let dayOfYear: Int = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let monthIndex: Int = (5 * dayOfYear + 2) / 153
-    let month: Int = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
-    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthIndex + 2) / 5 + 1)
   }
 }
 

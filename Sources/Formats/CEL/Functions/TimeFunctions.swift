@@ -1,5 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import KubeValues
+
 /// A moment: seconds since 1970, and nanoseconds.
 public struct CELTimestamp: Sendable, Hashable, Comparable, CustomStringConvertible {
   private static let secondsOfDay: Int64 = 86400
@@ -59,30 +61,9 @@ public struct CELTimestamp: Sendable, Hashable, Comparable, CustomStringConverti
       return nil
     }
     guard place == bytes.count else { return nil }
-    let days: Int64 = Self.days(year, month, day)
-    guard Self.civil(days) == (year, month, day) else { return nil }
+    guard day <= Timestamp.daysIn(month: month, year: year) else { return nil }
+    let days: Int64 = Timestamp.days(year: year, month: month, day: day)
     self.init(seconds: days * Self.secondsOfDay + hour * 3600 + minute * 60 + second - offset, nanoseconds: nanoseconds)
-  }
-
-  /// Days from 1970 of a date.
-  static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-    let shifted: Int64 = month <= 2 ? year - 1 : year
-    let era: Int64 = (shifted >= 0 ? shifted : shifted - 399) / 400
-    let ofEra: Int64 = shifted - era * 400
-    let ofYear: Int64 = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    return era * 146_097 + ofEra * 365 + ofEra / 4 - ofEra / 100 + ofYear - 719_468
-  }
-
-  /// The date of days from 1970.
-  static func civil(_ days: Int64) -> (Int64, Int64, Int64) {
-    let shifted: Int64 = days + 719_468
-    let era: Int64 = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let ofEra: Int64 = shifted - era * 146_097
-    let year: Int64 = (ofEra - ofEra / 1460 + ofEra / 36_524 - ofEra / 146_096) / 365
-    let ofYear: Int64 = ofEra - (365 * year + year / 4 - year / 100)
-    let month: Int64 = (5 * ofYear + 2) / 153
-    let real: Int64 = month < 10 ? month + 3 : month - 9
-    return (year + era * 400 + (real <= 2 ? 1 : 0), real, ofYear - (153 * month + 2) / 5 + 1)
   }
 
   var day: Int64 { Self.floor(seconds, Self.secondsOfDay) }
@@ -91,7 +72,7 @@ public struct CELTimestamp: Sendable, Hashable, Comparable, CustomStringConverti
   private static func floor(_ value: Int64, _ by: Int64) -> Int64 { value >= 0 ? value / by : (value - by + 1) / by }
 
   public var description: String {
-    let (year, month, date): (Int64, Int64, Int64) = Self.civil(day)
+    let (year, month, date): (Int64, Int64, Int64) = Timestamp.civil(days: day)
     func two(_ number: Int64) -> String { (number < 10 ? "0" : "") + String(number) }
     let years: String = String(repeating: "0", count: max(0, 4 - String(year).count)) + String(year)
     var fraction: String = ""
@@ -146,13 +127,13 @@ enum TimeFunctions {
   }
 
   private static func part(_ name: String, _ time: CELTimestamp) -> Int64? {
-    let (year, month, date): (Int64, Int64, Int64) = CELTimestamp.civil(time.day)
+    let (year, month, date): (Int64, Int64, Int64) = Timestamp.civil(days: time.day)
     switch name {
     case "getFullYear": return year
     case "getMonth": return month - 1
     case "getDate": return date
     case "getDayOfMonth": return date - 1
-    case "getDayOfYear": return time.day - CELTimestamp.days(year, 1, 1)
+    case "getDayOfYear": return time.day - Timestamp.days(year: year, month: 1, day: 1)
     case "getDayOfWeek": return ((time.day + 4) % 7 + 7) % 7
     case "getHours": return time.secondOfDay / 3600
     case "getMinutes": return time.secondOfDay / 60 % 60

@@ -56,8 +56,12 @@ struct LogEndpoint: Sendable {
     guard await worker.pod.role(named: name) != nil else {
       throw KubeletError(.notFound, "container \"\(name)\" not found in pod \"\(path[2])\"")
     }
+    let ended: String? = await worker.lastTerminated(name)
     let observed: PodObservation = await worker.freshObservation()
-    let container: ObservedContainer? = options.previous ? observed.previous(name) : observed.latest(name)
+    let container: ObservedContainer? = observed.containers.first {
+      // One that was made and is not started yet has no log; the one before it still tells something.
+      options.previous ? $0.id == ended : $0.name == name && $0.status.state != .containerCreated
+    }
     guard let container else {
       throw KubeletError(
         .invalid,
@@ -67,10 +71,11 @@ struct LogEndpoint: Sendable {
     }
     let file: String = container.status.logPath.isEmpty
       ? "\(await services.sandboxes.logDirectory(worker.pod))/\(name)/\(container.status.metadata.attempt).log" : container.status.logPath
+    // Opened first: that it is not there can be said only as long as nothing has been.
+    var reader: LogReader = try LogReader(path: file, options: options)
     try await response.begin(status: .ok, headers: ["content-type": "text/plain"])
     // The client shall see at once that there is an answer, though no line may come for long.
     try await response.write([])
-    var reader: LogReader = try LogReader(path: file, options: options)
     let id: String = container.id
     while true {
       let chunk: [UInt8] = try reader.next()
@@ -92,11 +97,21 @@ struct LogEndpoint: Sendable {
 }
 
 extension PodWorker {
+  private func containerStatus(_ name: String) -> ContainerStatus? {
+    let status: PodStatus = sender.current
+    return (status.containerStatuses + status.initContainerStatuses + status.ephemeralContainerStatuses)
+      .first { $0.name == name }
+  }
+
+  /// The ID of the container that `logs --previous` means: the one that the pod's status shows as the last state.
+  /// While a container waits to be started again, that is the one that ended last.
+  func lastTerminated(_ name: String) -> String? {
+    containerStatus(name)?.lastState.terminated.containerID.split(separator: "/").last.map(String.init)
+  }
+
   /// Why a container does not run yet.
   func waitingReason(_ name: String) -> String {
-    let all: [ContainerStatus] = sender.current.containerStatuses + sender.current.initContainerStatuses
-    let reason: String? = all.first { $0.name == name }?.state.waiting.reason
-    return waiting[name]?.reason ?? reason ?? "ContainerCreating"
+    waiting[name]?.reason ?? containerStatus(name)?.state.waiting.reason ?? "ContainerCreating"
   }
 }
 

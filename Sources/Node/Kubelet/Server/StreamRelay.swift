@@ -122,9 +122,10 @@ struct StreamRelay: Sendable {
 }
 
 extension PodWorker {
-  /// What the runtime has of the pod now.
+  /// What the runtime has of the pod now, for those who ask from outside. What the worker acts on stays as it is: it
+  /// may have newer news by the time that these come.
   func freshObservation() async -> PodObservation {
-    _ = await observe()
-    return observed
+    var observer: PodObserver = self.observer
+    return (try? await observer.observe(services.runtime)) ?? observed
   }
 }
