@@ -88,6 +88,41 @@ func code(_ body: () async throws -> Void) async -> StoreError.Code? {
   }
 
   @Test(arguments: StoreMaker.allCases)
+  func `several writes happen together or not at all`(_ maker: StoreMaker) async throws {
+    let store: any Store = try await maker.make()
+    let recorder: Recorder = Recorder()
+    let watch: any StoreWatch = try await store.watch(prefix: "/t/", after: 0, recorder.sink)
+    let claim: StoreWrite = .create(key: "/t/claim", value: bytes("x"))
+    let first: Revision = try await store.write([claim, .create(key: "/t/x", value: bytes("x"))])
+    let made: StoredValue? = try await store.get("/t/x")
+    #expect(made?.modRevision == first)
+    let taken: Revision = try #require(try await store.get("/t/claim")).modRevision
+    /// What is in the way, and of which kind.
+    func refusal(_ writes: [StoreWrite]) async -> StoreError? {
+      do throws(StoreError) {
+        _ = try await store.write(writes)
+        return nil
+      } catch { return error }
+    }
+    let late: StoreError? = await refusal([.create(key: "/t/other", value: []), claim, .create(key: "/t/y", value: [])])
+    #expect(late?.code == .keyExists && late?.key == "/t/claim")
+    let moved: StoreError? = await refusal([.delete(key: "/t/claim", expecting: taken), .require(key: "/t/x", at: 1)])
+    #expect(moved?.code == .conflict(current: first) && moved?.key == "/t/x")
+    let lost: StoreError? = await refusal([.require(key: "/t/z", at: first), .delete(key: "/t/x", expecting: first)])
+    #expect(lost?.code == .keyNotFound && lost?.key == "/t/z")
+    #expect(try await store.currentRevision() == first)
+    let second: Revision = try await store.write([
+      .require(key: "/t/x", at: first), .delete(key: "/t/claim", expecting: taken), .create(key: "/t/y", value: bytes("y")),
+    ])
+    #expect(try await store.range(RangeRequest(prefix: "/t/")).values.map(\.key) == ["/t/x", "/t/y"])
+    #expect(try await store.range(RangeRequest(prefix: "/t/", revision: first)).values.map(\.key) == ["/t/claim", "/t/x"])
+    #expect(second > first)
+    try await delivered(4, to: recorder, by: store)
+    #expect(recorder.seen.sorted() == ["+/t/claim", "+/t/x", "+/t/y", "-/t/claim"])
+    watch.cancel()
+  }
+
+  @Test(arguments: StoreMaker.allCases)
   func `ranges are ordered, limited and of any revision`(_ maker: StoreMaker) async throws {
     let store: any Store = try await maker.make()
     var revisions: [Revision] = []

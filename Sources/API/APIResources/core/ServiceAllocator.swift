@@ -5,90 +5,76 @@ public import Addresses
 public import JSON
 import Synchronization
 
-/// Why a Service got no addresses or ports: what its answer 422 lists.
-public struct ServiceAllocationError: Error, Sendable {
-  /// The errors.
-  public var errors: [FieldError]
+/// Why a Service got no addresses or ports.
+public enum ServiceAllocationError: Error, Sendable {
+  /// Fields ask for what cannot be had: the answer 422 lists them.
+  case invalid([FieldError])
+  /// Nothing is left to hand out.
+  case exhausted(String)
+  /// As `exhausted`, for the port of health checks, whose answer has no reason.
+  case noHealthPort(String)
 }
 
-/// Hands out the cluster addresses and node ports of Services.
+/// What any API server has handed out, as far as is known here. What is not known is found out by the write, which
+/// makes the claims together with the Service.
+public protocol ServiceClaims: Sendable {
+  /// Whether somebody holds an address.
+  func isTaken(_ address: IPAddress) -> Bool
+  /// Whether a Service holds a node port.
+  func isTaken(port: Int64) -> Bool
+}
+
+/// Chooses the cluster addresses and node ports of Services.
 ///
 /// ```swift
-/// var allocation = try allocator.allocate(&service, old: nil)   // fills in spec.clusterIPs, ports[].nodePort ...
-/// // write the Service; then
-/// allocator.commit(allocation)    // or allocator.cancel(allocation) when the write failed or was a dry run
+/// let choice = try allocator.allocate(&service, old: nil, claims: claims)   // fills in spec.clusterIPs, ports[].nodePort ...
+/// // write the Service with its claims; then
+/// allocator.forget(choice)
 /// ```
 public final class ServiceAllocator: Sendable {
-  /// What one allocation took and gave back.
-  public struct Allocation: Sendable {
-    var takenAddresses: [IPAddress] = []
-    var takenPorts: [Int64] = []
-    var droppedAddresses: [IPAddress] = []
-    var droppedPorts: [Int64] = []
-
-    /// Nothing is to be taken: what is free is not looked for either.
-    var isDryRun: Bool = false
-
-    /// The addresses that were taken.
-    public var addresses: [IPAddress] { takenAddresses }
-  }
-
-  private struct State {
+  /// What was chosen for one write that is under way.
+  public struct Choice: Sendable, Hashable {
     var addresses: Set<IPAddress> = []
     var ports: Set<Int64> = []
+  }
+
+  /// What one allocation works with.
+  struct Draft {
+    var choice: Choice = Choice()
+    let claims: any ServiceClaims
+    let ranges: [IPPrefix]
+    /// Nothing is to be taken: what is free is not looked for either.
+    let isDryRun: Bool
   }
 
   /// The ranges of addresses; the first one's family is the default.
   public let ranges: [IPPrefix]
   /// The range of node ports.
   public let nodePorts: ClosedRange<Int64>
-  private let state: Mutex<State> = Mutex(State())
+  /// What writes under way have chosen.
+  private let underWay: Mutex<Choice> = Mutex(Choice())
 
-  /// An allocator that has handed out nothing.
+  /// An allocator.
   public init(ranges: [IPPrefix], nodePorts: ClosedRange<Int64> = 30000...32767) {
     self.ranges = ranges
     self.nodePorts = nodePorts
   }
 
-  /// Takes note of the Services that are there, when the server starts.
-  public func load(_ services: [JSONValue]) {
-    state.withLock { state in
-      for service: JSONValue in services {
-        state.addresses.formUnion(Self.addresses(service))
-        state.ports.formUnion(Self.ports(service))
-      }
+  /// The write is done or has failed: what it chose is claimed in the store now, or free.
+  public func forget(_ choice: Choice) {
+    underWay.withLock { underWay in
+      underWay.addresses.subtract(choice.addresses)
+      underWay.ports.subtract(choice.ports)
     }
   }
 
-  /// Gives back what a deleted Service had.
-  public func release(_ service: JSONValue) {
-    state.withLock { state in
-      state.addresses.subtract(Self.addresses(service))
-      state.ports.subtract(Self.ports(service))
-    }
-  }
-
-  /// Makes an allocation final: what the update gave up is free.
-  public func commit(_ allocation: Allocation) {
-    state.withLock { state in
-      state.addresses.subtract(allocation.droppedAddresses)
-      state.ports.subtract(allocation.droppedPorts)
-    }
-  }
-
-  /// Undoes an allocation.
-  public func cancel(_ allocation: Allocation) {
-    state.withLock { state in
-      state.addresses.subtract(allocation.takenAddresses)
-      state.ports.subtract(allocation.takenPorts)
-    }
-  }
-
-  private static func addresses(_ service: JSONValue) -> Set<IPAddress> {
+  /// The addresses that a Service holds.
+  public static func addresses(_ service: JSONValue) -> Set<IPAddress> {
     Set(service["spec"]["clusterIPs"].strings.compactMap { IPAddress($0) })
   }
 
-  private static func ports(_ service: JSONValue) -> Set<Int64> {
+  /// The node ports that a Service holds.
+  public static func ports(_ service: JSONValue) -> Set<Int64> {
     var ports: Set<Int64> = Set(service["spec"]["ports"].items.compactMap { $0["nodePort"].int })
     ports.insert(service["spec"]["healthCheckNodePort"].int ?? 0)
     ports.remove(0)
@@ -99,35 +85,34 @@ public final class ServiceAllocator: Sendable {
   ///
   /// A dry run shows the first address and port of a range in the place of free ones.
   ///
-  /// - Throws: what is wrong with the fields, or why a wish cannot be granted; nothing is taken then.
+  /// - Parameter more: Ranges of addresses beside the server's own.
+  /// - Throws: what is wrong with the fields, or why a wish cannot be granted; nothing is chosen then.
   public func allocate(
-    _ service: inout JSONValue, old: JSONValue?, isDryRun: Bool = false
-  ) throws(ServiceAllocationError) -> Allocation {
+    _ service: inout JSONValue, old: JSONValue?, claims: any ServiceClaims, more: [IPPrefix] = [],
+    isDryRun: Bool = false
+  ) throws(ServiceAllocationError) -> Choice {
     ServiceFamilies.normalize(&service, old: old)
     if let old {
       ServiceFields.patchAllocated(&service, old: old)
       ServiceFields.dropTypeDependent(&service, old: old)
     }
-    var allocation: Allocation = Allocation(isDryRun: isDryRun)
+    var draft: Draft = Draft(claims: claims, ranges: ranges + more, isDryRun: isDryRun)
     do throws(ServiceAllocationError) {
       try ServiceFamilies.setDefaults(&service, old: old, families: ranges.map(\.family))
-      try allocateAddresses(&service, old: old, &allocation)
-      try allocatePorts(&service, old: old, &allocation)
+      try allocateAddresses(&service, old: old, &draft)
+      try allocatePorts(&service, old: old, &draft)
     } catch {
-      cancel(allocation)
+      forget(draft.choice)
       throw error
     }
-    if let old {
-      allocation.droppedAddresses = Array(Self.addresses(old).subtracting(Self.addresses(service)))
-      allocation.droppedPorts = Array(Self.ports(old).subtracting(Self.ports(service)))
-    }
-    return allocation
+    if isDryRun { forget(draft.choice) }
+    return draft.choice
   }
 
   // MARK: Addresses
 
   private func allocateAddresses(
-    _ service: inout JSONValue, old: JSONValue?, _ allocation: inout Allocation
+    _ service: inout JSONValue, old: JSONValue?, _ draft: inout Draft
   ) throws(ServiceAllocationError) {
     guard service["spec"]["type"].plain != "ExternalName" else { return }
     var texts: [String] = service["spec"]["clusterIPs"].strings
@@ -139,11 +124,12 @@ public final class ServiceAllocator: Sendable {
     for (place, family) in service["spec"]["ipFamilies"].strings.enumerated() {
       if place < texts.count, let wanted: IPAddress = IPAddress(texts[place]) {
         if had.contains(wanted) { continue }
-        try reserve(wanted, texts, &allocation)
-      } else if let address: IPAddress = takeFree(family, &allocation) {
+        try reserve(wanted, texts, &draft)
+      } else if let address: IPAddress = takeFree(family, &draft) {
         if place < texts.count { texts[place] = address.description } else { texts.append(address.description) }
       } else {
-        throw failure(texts, "failed to allocate a serviceIP: range is full")
+        let name: String = service["metadata"]["name"].plain
+        throw .exhausted("failed to allocate a serviceIP for Service \(name.goQuoted): range is full")
       }
     }
     if service["metadata"]["name"].plain.isEmpty, let address: String = texts.first {
@@ -155,127 +141,107 @@ public final class ServiceAllocator: Sendable {
   }
 
   private func failure(_ addresses: [String], _ message: String) -> ServiceAllocationError {
-    ServiceAllocationError(errors: [.invalid(FieldPath("spec", "clusterIPs"), JSONValue(addresses), message)])
+    .invalid([.invalid(FieldPath("spec", "clusterIPs"), JSONValue(addresses), message)])
   }
 
   private func reserve(
-    _ address: IPAddress, _ texts: [String], _ allocation: inout Allocation
+    _ address: IPAddress, _ texts: [String], _ draft: inout Draft
   ) throws(ServiceAllocationError) {
-    let own: [IPPrefix] = ranges.filter { $0.family == address.family }
-    guard own.contains(where: { $0.contains(address) }) else {
+    let own: [IPPrefix] = draft.ranges.filter { $0.family == address.family }
+    guard own.contains(where: { Self.hands(out: address, of: $0) }) else {
       let range: String = own.map(\.description).joined(separator: ",")
       throw failure(
         texts,
         "failed to allocate IP \(address): the provided IP (\(address)) is not in the valid range. "
           + "The range of valid IPs is \(range)")
     }
-    guard state.withLock({ $0.addresses.insert(address).inserted }) else {
+    // Whether it is free now says nothing of what follows a dry run.
+    guard draft.isDryRun || take(address, &draft) else {
       throw failure(texts, "failed to allocate IP \(address): provided IP is already allocated")
     }
-    allocation.takenAddresses.append(address)
   }
 
-  /// A free address of a family: from a random place on, leaving the lowest ones to those who ask for them.
-  private func takeFree(_ family: String, _ allocation: inout Allocation) -> IPAddress? {
-    guard let range: IPPrefix = ranges.first(where: { $0.family.description == family }) else { return nil }
-    if allocation.isDryRun { return range.network }
-    let hostBits: Int = min(range.family.bitWidth - range.length, 20)
-    let size: UInt128 = UInt128(1) << UInt128(hostBits)
-    let reserved: UInt128 = size > 32 ? min(256, size / 16) : 0
-    guard size > 2 else { return nil }
-    // The first address names the range, and IPv4's last is a broadcast address.
-    let span: UInt128 = size - 2
-    let start: UInt128 = UInt128(UInt64.random(in: UInt64(reserved)..<UInt64(span)))
-    let taken: IPAddress? = state.withLock { state in
-      for step: UInt128 in 0..<span {
-        let offset: UInt128 = (start + step) % span + 1
-        let address: IPAddress = IPAddress(family: range.family, bits: range.network.bits + offset)
-        if state.addresses.insert(address).inserted { return address }
-      }
-      return nil
-    }
-    if let taken { allocation.takenAddresses.append(taken) }
-    return taken
+  /// The first address names the range, and IPv4's last is a broadcast address.
+  private static func hands(out address: IPAddress, of range: IPPrefix) -> Bool {
+    range.contains(address) && address != range.network && (range.family == .v6 || address != range.last)
   }
+
+  private func take(_ address: IPAddress, _ draft: inout Draft) -> Bool {
+    guard !draft.claims.isTaken(address), underWay.withLock({ $0.addresses.insert(address).inserted }) else {
+      return false
+    }
+    draft.choice.addresses.insert(address)
+    return true
+  }
+
+  /// A free address of a family.
+  private func takeFree(_ family: String, _ draft: inout Draft) -> IPAddress? {
+    for range: IPPrefix in draft.ranges where range.family.description == family {
+      if draft.isDryRun { return range.network }
+      let size: UInt64 = UInt64(1) << UInt64(min(range.family.bitWidth - range.length, Self.hostBitsMax))
+      let unusable: UInt64 = range.family == .v4 ? 2 : 1
+      guard size > unusable else { continue }
+      let reserved: UInt64 = size > 16 ? min(max(16, size / 16), 256) : 0
+      for offset: UInt64 in FreeOrder(count: size - unusable, reserved: reserved) {
+        let address: IPAddress = IPAddress(family: range.family, bits: range.network.bits + UInt128(offset) + 1)
+        if take(address, &draft) { return address }
+      }
+    }
+    return nil
+  }
+
+  /// Of a larger range only the beginning is handed out unasked.
+  private static let hostBitsMax: Int = 20
 
   // MARK: Ports
 
-  private func allocatePorts(
-    _ service: inout JSONValue, old: JSONValue?, _ allocation: inout Allocation
-  ) throws(ServiceAllocationError) {
-    let had: Set<Int64> = old.map(Self.ports) ?? []
-    if ServiceFields.needsNodePort(service) {
-      var ports: [JSONValue] = service["spec"]["ports"].items
-      // Ports that differ in the protocol alone share a node port.
-      var shared: [Int64: Int64] = [:]
-      var inService: Set<Int64> = []
-      for place: Int in ports.indices {
-        let wanted: Int64 = ports[place]["nodePort"].int ?? 0
-        guard wanted != 0 else { continue }
-        if !had.contains(wanted), !inService.contains(wanted) { try reserve(wanted, place, &allocation) }
-        inService.insert(wanted)
-        shared[ports[place]["port"].int ?? 0] = wanted
-      }
-      for place: Int in ports.indices where ports[place]["nodePort"].int ?? 0 == 0 {
-        let number: Int64 = ports[place]["port"].int ?? 0
-        let isSame: Bool = ports.contains {
-          $0["nodePort"].int == shared[number] && $0["protocol"] == ports[place]["protocol"]
-        }
-        if let known: Int64 = shared[number], !isSame {
-          ports[place]["nodePort"] = .int(known)
-        } else {
-          let free: Int64 = try takePort(FieldPath("spec", "ports").index(place).child("nodePort"), &allocation)
-          ports[place]["nodePort"] = .int(free)
-          shared[number] = free
-        }
-      }
-      if !ports.isEmpty { service["spec"]["ports"] = .array(ports) }
-    }
-    guard service["spec"]["type"].plain == "LoadBalancer",
-      service["spec"]["externalTrafficPolicy"].plain == "Local"
-    else { return }
-    let path: FieldPath = FieldPath("spec", "healthCheckNodePort")
-    let wanted: Int64 = service["spec"]["healthCheckNodePort"].int ?? 0
-    if wanted == 0 {
-      service["spec"]["healthCheckNodePort"] = .int(try takePort(path, &allocation))
-    } else if !had.contains(wanted) {
-      try reserve(wanted, at: path, &allocation)
-    }
-  }
-
-  private func reserve(_ port: Int64, _ place: Int, _ allocation: inout Allocation) throws(ServiceAllocationError) {
-    try reserve(port, at: FieldPath("spec", "ports").index(place).child("nodePort"), &allocation)
-  }
-
-  private func reserve(
-    _ port: Int64, at path: FieldPath, _ allocation: inout Allocation
-  ) throws(ServiceAllocationError) {
-    var message: String?
-    if !nodePorts.contains(port) {
+  /// Reserves a port that was asked for; says why it cannot be had.
+  func refusal(_ port: Int64, _ draft: inout Draft) -> String? {
+    guard nodePorts.contains(port) else {
       let range: String = "\(nodePorts.lowerBound)-\(nodePorts.upperBound)"
-      message = "provided port is not in the valid range. The range of valid ports is \(range)"
-    } else if !state.withLock({ $0.ports.insert(port).inserted }) {
-      message = "provided port is already allocated"
+      return "provided port is not in the valid range. The range of valid ports is \(range)"
     }
-    if let message { throw ServiceAllocationError(errors: [.invalid(path, .int(port), message)]) }
-    allocation.takenPorts.append(port)
+    return take(port: port, &draft) ? nil : "provided port is already allocated"
   }
 
-  private func takePort(_ path: FieldPath, _ allocation: inout Allocation) throws(ServiceAllocationError) -> Int64 {
-    if allocation.isDryRun { return nodePorts.lowerBound }
-    let start: Int64 = Int64.random(in: nodePorts)
-    let count: Int64 = nodePorts.upperBound - nodePorts.lowerBound + 1
-    let free: Int64? = state.withLock { state in
-      for step: Int64 in 0..<count {
-        let port: Int64 = nodePorts.lowerBound + (start - nodePorts.lowerBound + step) % count
-        if state.ports.insert(port).inserted { return port }
-      }
-      return nil
+  private func take(port: Int64, _ draft: inout Draft) -> Bool {
+    guard !draft.claims.isTaken(port: port), underWay.withLock({ $0.ports.insert(port).inserted }) else { return false }
+    draft.choice.ports.insert(port)
+    return true
+  }
+
+  /// A free port.
+  func takePort(_ draft: inout Draft) -> Int64? {
+    if draft.isDryRun { return nodePorts.lowerBound }
+    let size: UInt64 = UInt64(nodePorts.count)
+    let reserved: UInt64 = size > 16 ? min(max(16, size / 32), 128) : 0
+    for offset: UInt64 in FreeOrder(count: size, reserved: reserved) {
+      let port: Int64 = nodePorts.lowerBound + Int64(offset)
+      if take(port: port, &draft) { return port }
     }
-    guard let free else {
-      throw ServiceAllocationError(errors: [.internalError(path, "failed to allocate a nodePort: range is full")])
-    }
-    allocation.takenPorts.append(free)
-    return free
+    return nil
+  }
+}
+
+/// The order in which a range is looked through: from a random place on; the lowest numbers, which are left to those
+/// who ask for them, come last.
+struct FreeOrder: Sequence, IteratorProtocol {
+  private let count: UInt64
+  private let reserved: UInt64
+  private let start: UInt64
+  private var step: UInt64 = 0
+
+  init(count: UInt64, reserved: UInt64) {
+    self.count = count
+    self.reserved = Swift.min(reserved, count)
+    let upper: UInt64 = count - self.reserved
+    start = upper == 0 ? 0 : UInt64.random(in: 0..<upper)
+  }
+
+  mutating func next() -> UInt64? {
+    guard step < count else { return nil }
+    defer { step += 1 }
+    let upper: UInt64 = count - reserved
+    return step < upper ? reserved + (start + step) % upper : step - upper
   }
 }

@@ -32,7 +32,7 @@ enum ServiceFamilies {
     if old?["spec"]["type"].plain == "ExternalName" { old = nil }
     if let old { trim(&service, old: old) }
     let errors: [FieldError] = ServiceValidation.clusterIPErrors(service)
-    if !errors.isEmpty { throw ServiceAllocationError(errors: errors) }
+    if !errors.isEmpty { throw .invalid(errors) }
     let addresses: [String] = service["spec"]["clusterIPs"].strings
     var known: [String] = service["spec"]["ipFamilies"].strings
     if addresses.first != "None" {
@@ -46,7 +46,7 @@ enum ServiceFamilies {
     if known.isEmpty, let first: IPFamily = families.first { known = [first.description] }
     let isDual: Bool = Set(families).count == 2
     if policy == "RequireDualStack", !isDual, !isHeadlessWithoutSelector {
-      throw ServiceAllocationError(errors: [
+      throw .invalid([
         .invalid(
           FieldPath("spec", "ipFamilyPolicy"), .string(policy),
           "this cluster is not configured for dual-stack services")
@@ -59,7 +59,7 @@ enum ServiceFamilies {
         .invalid(
           FieldPath("spec", "ipFamilies").index(place), .string(family), "not configured on this cluster")
       }
-      if !missing.isEmpty { throw ServiceAllocationError(errors: missing) }
+      if !missing.isEmpty { throw .invalid(missing) }
     }
     if policy != "SingleStack", known.count == 1, isDual || isHeadlessWithoutSelector {
       known.append(known[0] == "IPv4" ? "IPv6" : "IPv4")

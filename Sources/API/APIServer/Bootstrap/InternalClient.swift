@@ -54,7 +54,8 @@ struct InternalClient: Sendable {
   func ensure(_ group: String, _ resource: String, _ object: JSONValue) async throws {
     if try await get(group, resource, namespace: object.objectNamespace, name: object.objectName) != nil { return }
     do { try await create(group, resource, object) } catch let error as StatusError {
-      if error.reason != "AlreadyExists" { throw error }
+      // Another server was faster; of a Service one may hear first that its address is taken.
+      if try await get(group, resource, namespace: object.objectNamespace, name: object.objectName) == nil { throw error }
     }
   }
 

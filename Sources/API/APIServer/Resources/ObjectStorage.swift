@@ -66,22 +66,29 @@ final class ObjectStorage: Sendable {
     }
   }
 
-  func create(namespace: String, name: String, json: [UInt8]) async throws(StatusError) -> CachedObject {
+  // The writes below take others with them, to other keys, which happen together with them or not at all; where one
+  // of those was in the way, the error is `claimLost`.
+
+  func create(
+    namespace: String, name: String, json: [UInt8], with others: [StoreWrite] = []
+  ) async throws(StatusError) -> CachedObject {
     do throws(StoreError) {
-      return try await cache.create(namespace: namespace.isEmpty ? nil : namespace, name: name, json: json)
-    } catch { throw StorageErrors.status(error, group, name) }
+      return try await cache.create(namespace: namespace.isEmpty ? nil : namespace, name: name, json: json, with: others)
+    } catch { throw StorageErrors.status(error, group, name, with: others) }
   }
 
-  func update(_ old: CachedObject, json: [UInt8]) async throws(StatusError) -> CachedObject {
-    do throws(StoreError) { return try await cache.update(old, json: json) } catch {
-      throw StorageErrors.status(error, group, old.name)
+  func update(
+    _ old: CachedObject, json: [UInt8], with others: [StoreWrite] = []
+  ) async throws(StatusError) -> CachedObject {
+    do throws(StoreError) { return try await cache.update(old, json: json, with: others) } catch {
+      throw StorageErrors.status(error, group, old.name, with: others)
     }
   }
 
   @discardableResult
-  func delete(_ old: CachedObject) async throws(StatusError) -> CachedObject {
-    do throws(StoreError) { return try await cache.delete(old) } catch {
-      throw StorageErrors.status(error, group, old.name)
+  func delete(_ old: CachedObject, with others: [StoreWrite] = []) async throws(StatusError) -> CachedObject {
+    do throws(StoreError) { return try await cache.delete(old, with: others) } catch {
+      throw StorageErrors.status(error, group, old.name, with: others)
     }
   }
 }
@@ -93,6 +100,13 @@ typealias WatchStream = WatchCursor
 enum StorageErrors {
   static let conflictMessage: String =
     "the object has been modified; please apply your changes to the latest version and try again"
+
+  static func status(
+    _ error: StoreError, _ group: GroupResource, _ name: String, with others: [StoreWrite]
+  ) -> StatusError {
+    if let key: String = error.key, others.contains(where: { $0.key == key }) { return .claimLost }
+    return status(error, group, name)
+  }
 
   static func status(_ error: StoreError, _ group: GroupResource, _ name: String, isList: Bool = false) -> StatusError {
     switch error.code {

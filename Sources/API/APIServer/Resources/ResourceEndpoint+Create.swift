@@ -10,6 +10,8 @@ import KubeValues
 extension ResourceEndpoint {
   /// How often a generated name is tried anew when it is taken.
   private static let generateAttempts: Int = 8
+  /// How often other addresses and ports are chosen when other servers were faster: some write succeeds each time.
+  static let claimAttempts: Int = 100
 
   func create() async throws {
     let form: NegotiatedAnswer = try negotiate()
@@ -43,8 +45,14 @@ extension ResourceEndpoint {
     let isGenerated: Bool = !(admitted["metadata"]["generateName"].string ?? "").isEmpty
     var object: JSONValue = admitted
     var attempt: Int = 1
+    var lostClaims: Int = 0
     while true {
       do throws(StatusError) { return try await storeNew(object, options: options, context: context) } catch {
+        if error.isClaimLost, lostClaims < Self.claimAttempts {
+          lostClaims += 1
+          try await core.allocators.ledger.refresh()
+          continue
+        }
         guard error.code == 409, error.reason == "AlreadyExists", isGenerated, attempt < Self.generateAttempts else {
           throw error
         }
@@ -64,15 +72,9 @@ extension ResourceEndpoint {
       resource.strategy.prepareForCreate(&object, context)
       let allocation: any Allocation = try await core.allocators.allocate(
         &object, old: nil, resource: resource, isDryRun: options.isDryRun)
-      do throws(StatusError) {
-        try await check(object, context, options)
-        let result: JSONValue = try await write(object, options)
-        await allocation.commit(result)
-        return try await servedForm(result)
-      } catch {
-        await allocation.release()
-        throw error
-      }
+      defer { allocation.end() }
+      try await check(object, context, options)
+      return try await servedForm(try await write(object, options, allocation))
     } catch let error as StatusError {
       throw error
     } catch {
@@ -90,7 +92,9 @@ extension ResourceEndpoint {
     } catch { throw (error as? StatusError) ?? .internalError("\(error)") }
   }
 
-  private func write(_ object: JSONValue, _ options: WriteOptions) async throws(StatusError) -> JSONValue {
+  private func write(
+    _ object: JSONValue, _ options: WriteOptions, _ allocation: any Allocation
+  ) async throws(StatusError) -> JSONValue {
     guard let storage: ObjectStorage = resource.storage else { throw Self.methodNotAllowed }
     let name: String = object.objectName
     var object: JSONValue = object
@@ -101,8 +105,10 @@ extension ResourceEndpoint {
       return try ObjectStorage.tree(resource.storageSchema.encodeJSON(object), name)
     }
     do throws(StatusError) {
+      let claims: [StoreWrite] = try await allocation.writes(for: object)
       return try ObjectStorage.tree(
-        try await storage.create(namespace: namespace, name: name, json: resource.storageSchema.encodeJSON(object)))
+        try await storage.create(
+          namespace: namespace, name: name, json: resource.storageSchema.encodeJSON(object), with: claims))
     } catch {
       // Of a resource that two groups serve the caller hears of the one that was asked.
       throw error.reason == "AlreadyExists" ? .alreadyExists(group, name) : error

@@ -51,13 +51,14 @@ extension ResourceEndpoint {
           return (try ObjectStorage.tree(try await storage.update(cached, json: json)), false)
         case .remove(let object):
           if options.isDryRun { return (object, true) }
-          let gone: CachedObject = try await storage.delete(cached)
+          let releases: [StoreWrite] = try await core.allocators.releases(old, group: group)
+          let gone: CachedObject = try await storage.delete(cached, with: releases)
           await core.deleted(gone, endpoint: self)
           return (object.with(resourceVersion: gone.revision), true)
         }
       } catch {
         // Somebody else wrote between the read and the write.
-        guard error.reason == "Conflict", options.resourceVersion == nil, options.uid == nil, attempt < Self.attempts
+        guard error.reason == "Conflict" || error.isClaimLost, options.resourceVersion == nil, options.uid == nil, attempt < Self.attempts
         else { throw error }
         attempt += 1
       }

@@ -116,22 +116,19 @@ extension ResourceEndpoint {
       info.subresource.isEmpty
       ? try await core.allocators.allocate(&object, old: old, resource: resource, isDryRun: plan.options.isDryRun)
       : NoAllocation()
-    do {
-      try beforeUpdate(&object, old: old)
-      try await core.admission.validate(
-        AdmissionRequest(.update, self, object: object, old: old, isDryRun: plan.options.isDryRun))
-    } catch {
-      await allocation.release()
-      throw error
-    }
+    defer { allocation.end() }
+    try beforeUpdate(&object, old: old)
+    try await core.admission.validate(
+      AdmissionRequest(.update, self, object: object, old: old, isDryRun: plan.options.isDryRun))
     object["metadata"]["resourceVersion"] = .null
     let isUnconditional: Bool = given.isEmpty || given == "0" || plan.retriesConflicts
     do throws(StatusError) {
-      let result: JSONValue = try await finish(object, old: old, cached, plan.options)
-      await allocation.commit(result)
-      return (result, false)
+      return (try await finish(object, old: old, cached, plan.options, allocation), false)
     } catch {
-      await allocation.release()
+      if error.isClaimLost, !isLast {
+        try await core.allocators.ledger.refresh()
+        return (nil, true)
+      }
       guard error.reason == "Conflict", isUnconditional, !isLast else { throw error }
       return (nil, true)
     }
@@ -139,19 +136,23 @@ extension ResourceEndpoint {
 
   /// Writes the new object, or deletes it where it was waiting for this.
   private func finish(
-    _ object: JSONValue, old: JSONValue, _ cached: CachedObject, _ options: WriteOptions
+    _ object: JSONValue, old: JSONValue, _ cached: CachedObject, _ options: WriteOptions, _ allocation: any Allocation
   ) async throws(StatusError) -> JSONValue {
     guard let storage: ObjectStorage = resource.storage else { throw Self.methodNotAllowed }
     var object: JSONValue = resource.storageSchema.normalized(object)
     object = fieldManager(resource.storageSchema).keepingTimes(live: old, object: object)
     if Deletion.endsWithUpdate(object, old: old, group) {
-      if !options.isDryRun { await core.deleted(try await storage.delete(cached), endpoint: self) }
+      if !options.isDryRun {
+        let releases: [StoreWrite] = try await core.allocators.releases(old, group: group)
+        await core.deleted(try await storage.delete(cached, with: releases), endpoint: self)
+      }
       return object.with(resourceVersion: cached.revision)
     }
     if object == old.settingRevision(nil) { return old }
     if options.isDryRun { return object.with(resourceVersion: cached.revision) }
+    let claims: [StoreWrite] = try await allocation.writes(for: object)
     return try ObjectStorage.tree(
-      try await storage.update(cached, json: resource.storageSchema.encodeJSON(object)))
+      try await storage.update(cached, json: resource.storageSchema.encodeJSON(object), with: claims))
   }
 
   /// What upstream calls BeforeUpdate: what a client cannot change, then the strategy and validation.

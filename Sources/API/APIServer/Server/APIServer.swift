@@ -49,6 +49,7 @@ public struct APIServer: Service {
         group.addTask { try await Bootstrap(core: core).run() }
         group.addTask { await core.customResources.run(core) }
         group.addTask { await Bookmarks(core: core).run() }
+        group.addTask { await core.allocators.run() }
         group.addTask { await EventExpiry(core: core, lifetime: configuration.eventLifetime).run() }
         // The first that ends is the server, or one that failed.
         defer { group.cancelAll() }

@@ -59,7 +59,7 @@ final class ServerCore: Sendable {
     }
     let authorizer: AuthorizerChain = AuthorizerChain(authorizers: authorizers)
     self.authorizer = authorizer
-    allocators = try Allocators(configuration, registry: registry, logger: logger)
+    allocators = try await Allocators(configuration, store: store, registry: registry, logger: logger)
     kubelets = try KubeletConnections(configuration, registry: registry)
     customResources = CustomResources(store: store, prefix: configuration.storePrefix, registry: registry, logger: logger)
     admission = try AdmissionChain(configuration: configuration, registry: registry, authorizer: authorizer, rbac: rbac, logger: logger)
@@ -73,9 +73,9 @@ final class ServerCore: Sendable {
     ResetFields.of(resource, subresource)
   }
 
-  /// After an object is gone: what it held is free.
+  /// After an object is gone.
   func deleted(_ object: CachedObject, endpoint: ResourceEndpoint) async {
-    await allocators.released(object, group: endpoint.group)
+    await allocators.deleted(object, group: endpoint.group)
   }
 }
 

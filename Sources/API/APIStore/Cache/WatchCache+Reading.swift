@@ -20,6 +20,20 @@ extension WatchCache {
     return state.withLock { $0.byKey[key] }
   }
 
+  /// What the cache has of an object, without waiting for anything.
+  public func known(namespace: String? = nil, name: String) -> CachedObject? {
+    let key: String = key(namespace: namespace, name: name)
+    return state.withLock { $0.byKey[key] }
+  }
+
+  /// All objects that the cache has, without waiting for anything.
+  public var knownObjects: [CachedObject] { state.withLock { Array($0.byKey.values) } }
+
+  /// Takes in everything that has been written until now.
+  public func refresh() async throws(StoreError) {
+    if !store.deliversSynchronously { try await wait(for: try await store.currentRevision(), patience: .zero) }
+  }
+
   private func newest(_ key: String) async throws(StoreError) -> CachedObject? {
     guard let stored: StoredValue = try await store.get(key) else { return nil }
     return reuse(stored)

@@ -14,13 +14,15 @@ extension WatchCache {
 
   /// Makes an object.
   ///
-  /// - Parameter json: the object without a resourceVersion.
+  /// - Parameters:
+  ///   - json: the object without a resourceVersion.
+  ///   - others: writes to other keys that happen together with this one.
   /// - Throws: `keyExists`.
   public func create(
-    namespace: String?, name: String, json: [UInt8]
+    namespace: String?, name: String, json: [UInt8], with others: [StoreWrite] = []
   ) async throws(StoreError) -> CachedObject {
     let key: String = key(namespace: namespace, name: name)
-    let revision: Revision = try await store.create(key, try encoded(json, key))
+    let revision: Revision = try await store.write(others + [.create(key: key, value: try encoded(json, key))])
     return try await written(
       StoredValue(key: key, value: json, createRevision: revision, modRevision: revision))
   }
@@ -30,19 +32,26 @@ extension WatchCache {
   /// - Parameters:
   ///   - json: the object without a resourceVersion.
   ///   - old: the state that was read; the write fails with `conflict` where it is not the newest.
-  public func update(_ old: CachedObject, json: [UInt8]) async throws(StoreError) -> CachedObject {
-    let revision: Revision = try await store.update(old.key, try encoded(json, old.key), expecting: old.revision)
+  ///   - others: writes to other keys that happen together with this one.
+  public func update(
+    _ old: CachedObject, json: [UInt8], with others: [StoreWrite] = []
+  ) async throws(StoreError) -> CachedObject {
+    let value: [UInt8] = try encoded(json, old.key)
+    let revision: Revision = try await store.write(
+      others + [.update(key: old.key, value: value, expecting: old.revision)])
     return try await written(
       StoredValue(key: old.key, value: json, createRevision: old.createRevision, modRevision: revision))
   }
 
   /// Removes an object.
   ///
-  /// - Parameter old: the state that was read; the write fails with `conflict` where it is not the newest.
+  /// - Parameters:
+  ///   - old: the state that was read; the write fails with `conflict` where it is not the newest.
+  ///   - others: writes to other keys that happen together with this one.
   /// - Returns: the last state, with the revision of the deletion.
   @discardableResult
-  public func delete(_ old: CachedObject) async throws(StoreError) -> CachedObject {
-    let revision: Revision = try await store.delete(old.key, expecting: old.revision)
+  public func delete(_ old: CachedObject, with others: [StoreWrite] = []) async throws(StoreError) -> CachedObject {
+    let revision: Revision = try await store.write(others + [.delete(key: old.key, expecting: old.revision)])
     if !store.deliversSynchronously { try await wait(for: revision, patience: Self.ownWritePatience) }
     return old.atRevision(revision)
   }

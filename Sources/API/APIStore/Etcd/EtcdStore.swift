@@ -117,64 +117,53 @@ public final class EtcdStore: Store {
 
   // MARK: Writing
 
-  public func create(_ key: String, _ value: [UInt8]) async throws(StoreError) -> Revision {
-    let answer: EtcdTxnResponse = try await swap(key, expecting: 0, .requestPut(Self.put(key, value)))
-    guard answer.succeeded else { throw StoreError(.keyExists, "\(key) exists") }
-    return answer.header.revision
-  }
-
-  public func update(
-    _ key: String, _ value: [UInt8], expecting revision: Revision
-  ) async throws(StoreError) -> Revision {
-    try Self.checked(await swap(key, expecting: revision, .requestPut(Self.put(key, value))), key, revision)
-  }
-
-  public func delete(_ key: String, expecting revision: Revision) async throws(StoreError) -> Revision {
-    var request: EtcdDeleteRangeRequest = EtcdDeleteRangeRequest()
-    request.key = Data(key.utf8)
-    return try Self.checked(await swap(key, expecting: revision, .requestDeleteRange(request)), key, revision)
-  }
-
-  private static func put(_ key: String, _ value: [UInt8]) -> EtcdPutRequest {
-    var request: EtcdPutRequest = EtcdPutRequest()
-    request.key = Data(key.utf8)
-    request.value = Data(value)
-    return request
-  }
-
-  private static func checked(
-    _ answer: EtcdTxnResponse, _ key: String, _ revision: Revision
-  ) throws(StoreError) -> Revision {
-    if answer.succeeded { return answer.header.revision }
-    guard let current: EtcdKeyValue = answer.responses.first?.responseRange.kvs.first else {
-      throw StoreError(.keyNotFound, "\(key) does not exist")
-    }
-    throw StoreError(
-      .conflict(current: current.modRevision), "\(key) is at \(current.modRevision), not at \(revision)")
-  }
-
-  /// One operation if the key is at a revision (zero: is not there); else what is there.
-  private func swap(
-    _ key: String, expecting revision: Revision, _ operation: EtcdRequestOp.OneOf_Request
-  ) async throws(StoreError) -> EtcdTxnResponse {
+  /// One transaction: every key is as it must be, and all is written; else what is there.
+  public func write(_ writes: [StoreWrite]) async throws(StoreError) -> Revision {
     var request: EtcdTxnRequest = EtcdTxnRequest()
+    for write: StoreWrite in writes {
+      request.compare.append(Self.compare(write))
+      if let operation: EtcdRequestOp = Self.operation(write) { request.success.append(operation) }
+      var look: EtcdRangeRequest = EtcdRangeRequest()
+      look.key = Data(write.key.utf8)
+      look.keysOnly = true
+      var failure: EtcdRequestOp = EtcdRequestOp()
+      failure.request = .requestRange(look)
+      request.failure.append(failure)
+    }
+    let whole: EtcdTxnRequest = request
+    let what: String = "write of \(writes.last?.key ?? "nothing")"
+    let answer: EtcdTxnResponse = try await call(what, isRepeatable: false) { try await $0.txn(whole, options: $1) }
+    if answer.succeeded { return answer.header.revision }
+    for (write, found) in zip(writes, answer.responses) {
+      if let refusal: StoreError = write.refusal(present: found.responseRange.kvs.first?.modRevision) { throw refusal }
+    }
+    throw StoreError(.unavailable, "\(what): refused for no reason")
+  }
+
+  /// What must be so: no revision is zero.
+  private static func compare(_ write: StoreWrite) -> EtcdCompare {
     var compare: EtcdCompare = EtcdCompare()
     compare.result = .equal
     compare.target = .mod
-    compare.key = Data(key.utf8)
-    compare.modRevision = revision
-    request.compare = [compare]
-    var success: EtcdRequestOp = EtcdRequestOp()
-    success.request = operation
-    request.success = [success]
-    var range: EtcdRangeRequest = EtcdRangeRequest()
-    range.key = Data(key.utf8)
-    range.keysOnly = true
-    var failure: EtcdRequestOp = EtcdRequestOp()
-    failure.request = .requestRange(range)
-    request.failure = [failure]
-    let whole: EtcdTxnRequest = request
-    return try await call("write of \(key)", isRepeatable: false) { try await $0.txn(whole, options: $1) }
+    compare.key = Data(write.key.utf8)
+    compare.modRevision = write.expected ?? 0
+    return compare
+  }
+
+  private static func operation(_ write: StoreWrite) -> EtcdRequestOp? {
+    guard write.isChange else { return nil }
+    var operation: EtcdRequestOp = EtcdRequestOp()
+    if let value: [UInt8] = write.value {
+      var put: EtcdPutRequest = EtcdPutRequest()
+      put.key = Data(write.key.utf8)
+      put.value = Data(value)
+      operation.request = .requestPut(put)
+    } else {
+      var removal: EtcdDeleteRangeRequest = EtcdDeleteRangeRequest()
+      removal.key = Data(write.key.utf8)
+      operation.request = .requestDeleteRange(removal)
+    }
+    return operation
   }
 
   // MARK: Reading

@@ -32,21 +32,14 @@ public final class SQLiteStore: Store {
     }
   }
 
-  private struct Write {
-    enum Kind {
-      case create
-      case update(expecting: Revision)
-      case delete(expecting: Revision)
-    }
-
-    var kind: Kind
-    var key: String
-    var value: [UInt8]?
+  /// Writes that succeed or fail together, and who waits for them.
+  private struct Group {
+    var writes: [StoreWrite]
     var continuation: CheckedContinuation<Result<Revision, StoreError>, Never>
   }
 
   private struct Pending {
-    var writes: [Write] = []
+    var groups: [Group] = []
     var isScheduled: Bool = false
     var isClosed: Bool = false
   }
@@ -108,29 +101,16 @@ public final class SQLiteStore: Store {
 
   // MARK: Writing
 
-  public func create(_ key: String, _ value: [UInt8]) async throws(StoreError) -> Revision {
-    try await write(.create, key, value)
-  }
-
-  public func update(
-    _ key: String, _ value: [UInt8], expecting revision: Revision
-  ) async throws(StoreError) -> Revision {
-    try await write(.update(expecting: revision), key, value)
-  }
-
-  public func delete(_ key: String, expecting revision: Revision) async throws(StoreError) -> Revision {
-    try await write(.delete(expecting: revision), key, nil)
-  }
-
-  private func write(_ kind: Write.Kind, _ key: String, _ value: [UInt8]?) async throws(StoreError) -> Revision {
-    guard value?.count ?? 0 <= configuration.valueBytesMax else {
+  /// As `Store.write`.
+  public func write(_ writes: [StoreWrite]) async throws(StoreError) -> Revision {
+    guard writes.allSatisfy({ $0.value?.count ?? 0 <= configuration.valueBytesMax }) else {
       throw StoreError(.tooLarge, "etcdserver: request is too large")
     }
     let result: Result<Revision, StoreError> = await withCheckedContinuation { continuation in
-      let write: Write = Write(kind: kind, key: key, value: value, continuation: continuation)
+      let group: Group = Group(writes: writes, continuation: continuation)
       let (schedule, isClosed): (Bool, Bool) = pending.withLock { pending in
         guard !pending.isClosed else { return (false, true) }
-        pending.writes.append(write)
+        pending.groups.append(group)
         defer { pending.isScheduled = true }
         return (!pending.isScheduled, false)
       }
@@ -143,43 +123,44 @@ public final class SQLiteStore: Store {
   /// Commits everything that has arrived; runs on the writer queue.
   private func commitPending() {
     while true {
-      let batch: [Write] = pending.withLock { pending in
-        let count: Int = min(pending.writes.count, configuration.batchLimit)
-        let batch: [Write] = Array(pending.writes[..<count])
-        pending.writes.removeFirst(count)
+      let batch: [Group] = pending.withLock { pending in
+        let count: Int = min(pending.groups.count, configuration.batchLimit)
+        let batch: [Group] = Array(pending.groups[..<count])
+        pending.groups.removeFirst(count)
         if batch.isEmpty { pending.isScheduled = false }
         return batch
       }
       if batch.isEmpty { return }
       let results: [Result<Revision, StoreError>] = commit(batch)
-      for (write, result) in zip(batch, results) { write.continuation.resume(returning: result) }
+      for (group, result) in zip(batch, results) { group.continuation.resume(returning: result) }
     }
   }
 
   /// Applies writes in one transaction; where that cannot be committed, all of them have failed.
-  private func commit(_ batch: [Write]) -> [Result<Revision, StoreError>] {
+  private func commit(_ batch: [Group]) -> [Result<Revision, StoreError>] {
     let log: SQLiteLog = writer.log
     var events: [StoreEvent] = []
     do throws(StoreError) {
       try log.begin()
       var results: [Result<Revision, StoreError>] = []
-      var next: Revision = revision.load(ordering: .relaxed) + 1
-      for write: Write in batch {
-        let (row, refusal): (SQLiteLog.Row?, StoreError?) = try Self.decide(write, log, next)
-        if let row {
-          try log.append(row)
-          events.append(row.event)
-          results.append(.success(next))
-          next += 1
-        } else {
-          results.append(.failure(refusal ?? StoreError(.unavailable, "the write was not decided")))
+      var newest: Revision = revision.load(ordering: .relaxed)
+      for group: Group in batch {
+        switch try Self.decide(group.writes, log, after: newest) {
+        case .failure(let refusal): results.append(.failure(refusal))
+        case .success(let rows):
+          for row: SQLiteLog.Row in rows {
+            try log.append(row)
+            events.append(row.event)
+          }
+          newest += Revision(rows.count)
+          results.append(.success(newest))
         }
       }
       if !events.isEmpty { Failpoints.reach("Store.appended") }
       try log.commit()
       if !events.isEmpty { Failpoints.reach("Store.committed") }
       hub.deliver(events)
-      revision.store(next - 1, ordering: .releasing)
+      revision.store(newest, ordering: .releasing)
       return results
     } catch {
       logger.error("a commit of \(batch.count) writes failed: \(error)")
@@ -189,25 +170,21 @@ public final class SQLiteStore: Store {
     }
   }
 
-  /// The row of a write, or why it is refused.
+  /// The rows of writes that happen together, or why they are refused.
   private static func decide(
-    _ write: Write, _ log: SQLiteLog, _ revision: Revision
-  ) throws(StoreError) -> (SQLiteLog.Row?, StoreError?) {
-    let head: (revision: Revision, created: Revision, isDeleted: Bool)? = try log.head(write.key)
-    let isThere: Bool = head.map { !$0.isDeleted } ?? false
-    let expected: Revision
-    switch write.kind {
-    case .create:
-      if isThere { return (nil, StoreError(.keyExists, "\(write.key) exists")) }
-      return (SQLiteLog.Row(revision: revision, key: write.key, created: revision, value: write.value), nil)
-    case .update(let expecting), .delete(let expecting): expected = expecting
+    _ writes: [StoreWrite], _ log: SQLiteLog, after newest: Revision
+  ) throws(StoreError) -> Result<[SQLiteLog.Row], StoreError> {
+    var rows: [SQLiteLog.Row] = []
+    for write: StoreWrite in writes {
+      let head: (revision: Revision, created: Revision, isDeleted: Bool)? = try log.head(write.key)
+      let present: (revision: Revision, created: Revision, isDeleted: Bool)? = head.flatMap { $0.isDeleted ? nil : $0 }
+      if let refusal: StoreError = write.refusal(present: present?.revision) { return .failure(refusal) }
+      guard write.isChange else { continue }
+      let revision: Revision = newest + Revision(rows.count) + 1
+      rows.append(
+        SQLiteLog.Row(revision: revision, key: write.key, created: present?.created ?? revision, value: write.value))
     }
-    guard isThere, let head else { return (nil, StoreError(.keyNotFound, "\(write.key) does not exist")) }
-    guard head.revision == expected else {
-      let message: String = "\(write.key) is at \(head.revision), not at \(expected)"
-      return (nil, StoreError(.conflict(current: head.revision), message))
-    }
-    return (SQLiteLog.Row(revision: revision, key: write.key, created: head.created, value: write.value), nil)
+    return .success(rows)
   }
 
   // MARK: Reading

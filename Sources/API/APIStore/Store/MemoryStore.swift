@@ -26,50 +26,27 @@ public final class MemoryStore: Store {
 
   public var deliversSynchronously: Bool { true }
 
-  public func create(_ key: String, _ value: [UInt8]) async throws(StoreError) -> Revision {
-    try write(key, value) { (latest: Version?) throws(StoreError) -> Revision? in
-      if latest?.value != nil { throw StoreError(.keyExists, "\(key) exists") }
-      return nil
-    }
-  }
-
-  public func update(
-    _ key: String, _ value: [UInt8], expecting revision: Revision
-  ) async throws(StoreError) -> Revision {
-    try write(key, value) { (latest: Version?) throws(StoreError) -> Revision? in
-      try Self.check(latest, key, revision)
-    }
-  }
-
-  public func delete(_ key: String, expecting revision: Revision) async throws(StoreError) -> Revision {
-    try write(key, nil) { (latest: Version?) throws(StoreError) -> Revision? in
-      try Self.check(latest, key, revision)
-    }
-  }
-
-  private static func check(_ latest: Version?, _ key: String, _ expected: Revision) throws(StoreError) -> Revision {
-    guard let latest, latest.value != nil else { throw StoreError(.keyNotFound, "\(key) does not exist") }
-    guard latest.revision == expected else {
-      throw StoreError(.conflict(current: latest.revision), "\(key) is at \(latest.revision), not at \(expected)")
-    }
-    return latest.created
-  }
-
-  private func write(
-    _ key: String, _ value: [UInt8]?, _ check: (Version?) throws(StoreError) -> Revision?
-  ) throws(StoreError) -> Revision {
+  /// As `Store.write`.
+  public func write(_ writes: [StoreWrite]) async throws(StoreError) -> Revision {
     let result: Result<Revision, StoreError> = contents.withLock { contents in
-      do throws(StoreError) {
-        let created: Revision? = try check(contents.history[key]?.last)
-        contents.revision += 1
-        let revision: Revision = contents.revision
-        contents.history[key, default: []].append(
-          Version(revision: revision, created: created ?? revision, value: value))
-        hub.deliver([Self.event(key, Version(revision: revision, created: created ?? revision, value: value))])
-        return .success(revision)
-      } catch {
-        return .failure(error)
+      for write: StoreWrite in writes {
+        let latest: Version? = contents.history[write.key]?.last
+        if let refusal: StoreError = write.refusal(present: latest?.value == nil ? nil : latest?.revision) {
+          return .failure(refusal)
+        }
       }
+      let revision: Revision = contents.revision + 1
+      var events: [StoreEvent] = []
+      for write: StoreWrite in writes where write.isChange {
+        let created: Revision? = write.expected == nil ? nil : contents.history[write.key]?.last?.created
+        let version: Version = Version(revision: revision, created: created ?? revision, value: write.value)
+        contents.history[write.key, default: []].append(version)
+        events.append(Self.event(write.key, version))
+      }
+      guard !events.isEmpty else { return .success(contents.revision) }
+      contents.revision = revision
+      hub.deliver(events)
+      return .success(revision)
     }
     return try result.get()
   }

@@ -110,21 +110,11 @@ public protocol Store: Sendable {
   /// store that no other process writes to.
   var deliversSynchronously: Bool { get }
 
-  /// Makes a key.
+  /// Does several writes together, or none of them; each key may be named once.
   ///
-  /// - Throws: `keyExists` where there is one.
-  func create(_ key: String, _ value: [UInt8]) async throws(StoreError) -> Revision
-
-  /// Gives a key a new value.
-  ///
-  /// - Throws: `conflict` where its present revision is not the expected one; `keyNotFound` where there is none.
-  func update(_ key: String, _ value: [UInt8], expecting revision: Revision) async throws(StoreError) -> Revision
-
-  /// Removes a key.
-  ///
-  /// - Throws: as `update`.
-  @discardableResult
-  func delete(_ key: String, expecting revision: Revision) async throws(StoreError) -> Revision
+  /// - Returns: the revision of the last of them, after which all have happened. They may share one.
+  /// - Throws: `keyExists`, `conflict` or `keyNotFound`, with the key, for the first that cannot be done.
+  func write(_ writes: [StoreWrite]) async throws(StoreError) -> Revision
 
   /// The value of a key after a revision (zero: the newest), and the store's revision.
   ///
@@ -157,6 +147,30 @@ public protocol StoreWatch: Sendable {
 }
 
 extension Store {
+  /// Makes a key.
+  ///
+  /// - Throws: `keyExists` where there is one.
+  public func create(_ key: String, _ value: [UInt8]) async throws(StoreError) -> Revision {
+    try await write([.create(key: key, value: value)])
+  }
+
+  /// Gives a key a new value.
+  ///
+  /// - Throws: `conflict` where its present revision is not the expected one; `keyNotFound` where there is none.
+  public func update(
+    _ key: String, _ value: [UInt8], expecting revision: Revision
+  ) async throws(StoreError) -> Revision {
+    try await write([.update(key: key, value: value, expecting: revision)])
+  }
+
+  /// Removes a key.
+  ///
+  /// - Throws: as `update`.
+  @discardableResult
+  public func delete(_ key: String, expecting revision: Revision) async throws(StoreError) -> Revision {
+    try await write([.delete(key: key, expecting: revision)])
+  }
+
   /// The newest value of a key.
   public func get(_ key: String) async throws(StoreError) -> StoredValue? { try await get(key, at: 0).value }
 }

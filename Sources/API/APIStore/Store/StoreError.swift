@@ -30,11 +30,14 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
   public var code: Code
   /// What failed, on which key.
   public var message: String
+  /// The key whose state made a write impossible.
+  public var key: String?
 
   /// An error.
-  public init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: String, key: String? = nil) {
     self.code = code
     self.message = message
+    self.key = key
   }
 
   public var description: String { message }
