@@ -36,7 +36,7 @@ for name in "$@"; do
     build) step build make --no-print-directory build ;;
     unit) step unit unit_tests ;;
     # The same cases every time; `make fuzz` takes new ones.
-    fuzz) step fuzz env FUZZ_SECONDS=30 FUZZ_SEED=1 Tools/fuzz.sh ;;
+    fuzz) step fuzz env FUZZ_SECONDS=60 FUZZ_SEED=1 Tools/fuzz.sh ;;
     golden) step golden Tools/golden.sh ;;
     system)
       step system Tests/Integration/run.sh
