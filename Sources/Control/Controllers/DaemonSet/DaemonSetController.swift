@@ -30,30 +30,15 @@ final class DaemonSetController: Controller {
     recorder = EventRecorder(client: context.client, component: Self.name)
     control = PodControl(client: context.client, recorder: recorder)
     sets.addHandler { [queue] event in queue.add(event.object.key) }
-    ownership.pods.addHandler { [self] event in hear(event) }
+    ownership.follow(
+      for: sets, queue, expectations, selector: { LabelSelector($0.spec.selector) },
+      minReadySeconds: { $0.spec.minReadySeconds })
     nodes.addHandler { [queue, sets] event in
       if case .updated(let old, let new) = event, old.metadata.labels == new.metadata.labels, old.spec == new.spec {
         return
       }
       for set: DaemonSet in sets.list() { queue.add(set.key) }
     }
-  }
-
-  private func hear(_ event: InformerEvent<Pod>) {
-    let pod: Pod = event.object
-    guard let owner: MetaOwnerReference = pod.metadata.controllerReference, owner.kind == "DaemonSet" else { return }
-    let key: ObjectKey = ObjectKey(namespace: pod.metadata.namespace, name: owner.name)
-    guard let set: DaemonSet = sets.get(key), set.metadata.uid == owner.uid else { return }
-    switch event {
-    case .added: expectations.observeCreation(key)
-    case .deleted: expectations.observeDeletion(key, pod.metadata.uid)
-    case .updated(let old, let new):
-      if new.metadata.isBeingDeleted { expectations.observeDeletion(key, pod.metadata.uid) }
-      if !old.isReady, new.isReady, set.spec.minReadySeconds > 0 {
-        queue.add(key, after: .seconds(Int64(set.spec.minReadySeconds) + 1))
-      }
-    }
-    queue.add(key)
   }
 
   func run() async throws {

@@ -21,6 +21,7 @@ final class JobController: Controller {
   let recorder: EventRecorder
   let control: PodControl
   let queue: WorkQueue<ObjectKey> = WorkQueue()
+  private let orphans: WorkQueue<ObjectKey> = WorkQueue()
   let expectations: Expectations = Expectations()
   private let jobs: Informer<Job>
 
@@ -33,53 +34,42 @@ final class JobController: Controller {
     recorder = EventRecorder(client: context.client, component: Self.name)
     control = PodControl(client: context.client, recorder: recorder)
     jobs.addHandler { [queue] event in queue.add(event.object.key) }
-    ownership.pods.addHandler { [self] event in hear(event) }
-  }
-
-  private func hear(_ event: InformerEvent<Pod>) {
-    let pod: Pod = event.object
-    guard let owner: MetaOwnerReference = pod.metadata.controllerReference, owner.kind == "Job" else { return }
-    let key: ObjectKey = ObjectKey(namespace: pod.metadata.namespace, name: owner.name)
-    guard let job: Job = jobs.get(key), job.metadata.uid == owner.uid else {
-      // The Job is gone: nobody counts the pod's end any more.
-      if pod.metadata.finalizers.contains(Self.finalizer) { queue.add(key) }
-      return
+    ownership.follow(for: jobs, queue, expectations, selector: { LabelSelector($0.spec.selector) })
+    ownership.pods.addHandler { [self] event in
+      if isOrphan(event.object) { orphans.add(event.object.key) }
     }
-    switch event {
-    case .added: expectations.observeCreation(key)
-    case .deleted: expectations.observeDeletion(key, pod.metadata.uid)
-    case .updated:
-      if pod.metadata.isBeingDeleted { expectations.observeDeletion(key, pod.metadata.uid) }
-    }
-    queue.add(key)
   }
 
   func run() async throws {
     try await context.together([
       { [self] in try await recorder.run() },
       { [self] in try await context.run(queue, name: Self.name) { [self] key in try await reconcile(key) } },
+      { [self] in try await context.run(orphans, name: Self.name) { [self] key in try await releaseOrphan(key) } },
     ])
   }
 
   private func reconcile(_ key: ObjectKey) async throws {
-    guard let job: Job = jobs.get(key) else {
-      expectations.forget(key)
-      return try await releaseOrphans(key)
-    }
+    guard let job: Job = jobs.get(key) else { return expectations.forget(key) }
     guard job.spec.managedBy.isEmpty || job.spec.managedBy == Self.ownManager else { return }
-    if job.isFinished { return try await releasePods(of: job) }
-    guard !job.metadata.isBeingDeleted else { return }
-    let pods: [Pod] = try await ownership.claim(for: job, selector: LabelSelector(job.spec.selector))
+    // The ends of its pods do not count any more; a deletion in the foreground waits for them.
+    if job.isFinished || job.metadata.isBeingDeleted { return try await releasePods(of: job) }
+    let pods: [Pod] = try await ownership.claim(
+      for: job, selector: LabelSelector(job.spec.selector), finalizer: Self.finalizer)
     var run: JobRun = JobRun(job: job, pods: pods, now: .now)
     try await advance(&run)
   }
 
-  /// Takes the finalizer from pods of a Job that is no more.
-  private func releaseOrphans(_ key: ObjectKey) async throws {
-    for pod: Pod in ownership.pods.list(namespace: key.namespace)
-    where pod.metadata.finalizers.contains(Self.finalizer) && pod.metadata.controllerReference?.name == key.name {
-      try await removeFinalizer(pod)
-    }
+  /// Whether nobody counts a pod's end any more: it has no owner, or its Job is no more.
+  private func isOrphan(_ pod: Pod) -> Bool {
+    guard pod.metadata.finalizers.contains(Self.finalizer) else { return false }
+    guard let owner: MetaOwnerReference = pod.metadata.controllerReference else { return true }
+    let key: ObjectKey = ObjectKey(namespace: pod.metadata.namespace, name: owner.name)
+    return owner.kind == "Job" && jobs.get(key)?.metadata.uid != owner.uid
+  }
+
+  private func releaseOrphan(_ key: ObjectKey) async throws {
+    guard let pod: Pod = ownership.pods.get(key), isOrphan(pod) else { return }
+    try await removeFinalizer(pod)
   }
 
   private func releasePods(of job: Job) async throws {

@@ -25,45 +25,8 @@ final class ReplicaController<Workload: ReplicatedWorkload>: Sendable {
     recorder = EventRecorder(client: context.client, component: name)
     control = PodControl(client: context.client, recorder: recorder)
     workloads.addHandler { [queue] event in queue.add(event.object.key) }
-    ownership.pods.addHandler { [self] event in hear(event) }
-  }
-
-  private func owner(of pod: Pod) -> ObjectKey? {
-    guard let reference: MetaOwnerReference = pod.metadata.controllerReference, reference.kind == Workload.resource.kind
-    else { return nil }
-    let key: ObjectKey = ObjectKey(namespace: pod.metadata.namespace, name: reference.name)
-    return workloads.get(key)?.metadata.uid == reference.uid ? key : nil
-  }
-
-  private func hear(_ event: InformerEvent<Pod>) {
-    let pod: Pod = event.object
-    guard let key: ObjectKey = owner(of: pod) else {
-      if pod.metadata.controllerReference == nil, !pod.metadata.isBeingDeleted { wakeAdopters(of: pod) }
-      if case .updated(let old, _) = event, let former: ObjectKey = owner(of: old) { queue.add(former) }
-      return
-    }
-    switch event {
-    case .added:
-      if pod.metadata.isBeingDeleted {
-        expectations.observeDeletion(key, pod.metadata.uid)
-      } else {
-        expectations.observeCreation(key)
-      }
-    case .updated(let old, let new):
-      if new.metadata.isBeingDeleted { expectations.observeDeletion(key, pod.metadata.uid) }
-      let minimum: Int32 = workloads.get(key)?.minReadySeconds ?? 0
-      // What was ready just now is available only after a while.
-      if !old.isReady, new.isReady, minimum > 0 { queue.add(key, after: .seconds(Int64(minimum) + 1)) }
-    case .deleted: expectations.observeDeletion(key, pod.metadata.uid)
-    }
-    queue.add(key)
-  }
-
-  private func wakeAdopters(of pod: Pod) {
-    for workload: Workload in workloads.list(namespace: pod.metadata.namespace)
-    where workload.podSelector.matches(pod.metadata.labels) {
-      queue.add(workload.key)
-    }
+    ownership.follow(
+      for: workloads, queue, expectations, selector: { $0.podSelector }, minReadySeconds: { $0.minReadySeconds })
   }
 
   func run() async throws {
