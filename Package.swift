@@ -310,6 +310,7 @@ let allTests: [Target] = [
     ["GRPCSockets", grpcCore, grpcHTTP2, logging, nioCore, nioPosix]),
   tests("KubeClientTests", "Client/KubeClientTests",
     ["KubeClient", "JSON", "YAML", "KubeValues", "KubeMeta", "KubeCore", "KubeGroups", protobuf, httpClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections]),
+  tests("APIResourcesTests", "API/APIResourcesTests", ["APIResources", "APISchema", "JSON"]),
   tests("APISchemaTests", "API/APISchemaTests",
     ["APISchema", "JSON", "KubeValues", protobuf]),
   tests("APIStoreTests", "API/APIStoreTests",

@@ -31,10 +31,21 @@ extension ResourceStrategy {
   }
 
   public func validateUpdate(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    // Upstream checks the metadata once for every kind and, with most kinds, once again in the kind's own rules.
-    let metadata: [FieldError] = MetadataValidation.updateErrors(
-      object["metadata"], old: old["metadata"], isNamespaced: context.resource.isNamespaced)
-    return metadata + (traits.checksMetadataTwice ? metadata : []) + validateChange(object, old: old, context)
+    // Upstream checks the metadata once for every kind, and again in the kind's own rules.
+    let isNamespaced: Bool = context.resource.isNamespaced
+    let metadata: JSONValue = object["metadata"]
+    var errors: [FieldError] = MetadataValidation.errors(metadata, .pathSegmentGeneric, isNamespaced: isNamespaced)
+    errors += MetadataValidation.updateErrors(metadata, old: old["metadata"])
+    for check: MetadataCheck in context.subresource == "status" ? traits.statusChecks : traits.updateChecks {
+      switch check {
+      case .whole: errors += MetadataValidation.errors(metadata, traits.name, isNamespaced: isNamespaced)
+      case .changeGeneric: errors += MetadataValidation.updateErrors(metadata, old: old["metadata"])
+      case .change:
+        errors += MetadataValidation.updateErrors(metadata, old: old["metadata"])
+        errors += MetadataValidation.standardFinalizers(metadata["finalizers"])
+      }
+    }
+    return errors + validateChange(object, old: old, context)
   }
 
   /// Takes the status away and sets the generation, as the traits say.

@@ -17,6 +17,16 @@ public struct SelectableField: Sendable, Hashable {
   }
 }
 
+/// A pass over the metadata of an update.
+public enum MetadataCheck: Sendable {
+  /// The change, and the finalizers' names by the rule of the core group.
+  case change
+  /// The change alone.
+  case changeGeneric
+  /// All that is asked of a new object.
+  case whole
+}
+
 /// What a kind has in common with many others.
 public struct StrategyTraits: Sendable {
   /// When the generation goes up.
@@ -55,15 +65,17 @@ public struct StrategyTraits: Sendable {
   public var selectableFields: [SelectableField]
   /// Where a scale subresource finds its numbers; nil where there is none.
   public var scale: ScalePaths?
-  /// Whether the kind's own rules for updates check the metadata again, so that each fault is told twice.
-  public var checksMetadataTwice: Bool
+  /// What the kind's own rules for updates check of the metadata once more: each fault is told as often as it is met.
+  public var updateChecks: [MetadataCheck]
+  /// The same for updates of the status.
+  public var statusChecks: [MetadataCheck]
 
   /// Traits; what most kinds have by default.
   public init(
     name: NameRule = .subdomain, generation: Generation = .none, hasStatus: Bool = false,
     statusMetadata: StatusMetadata = .taken, allowsCreateOnUpdate: Bool = false,
     allowsUnconditionalUpdate: Bool = true, selectableFields: [SelectableField] = [], scale: ScalePaths? = nil,
-    checksMetadataTwice: Bool = true
+    updateChecks: [MetadataCheck] = [.change], statusChecks: [MetadataCheck] = [.change]
   ) {
     self.name = name
     self.generation = generation
@@ -73,6 +85,7 @@ public struct StrategyTraits: Sendable {
     self.allowsUnconditionalUpdate = allowsUnconditionalUpdate
     self.selectableFields = selectableFields
     self.scale = scale
-    self.checksMetadataTwice = checksMetadataTwice
+    self.updateChecks = updateChecks
+    self.statusChecks = statusChecks
   }
 }

@@ -104,7 +104,9 @@ enum Checks {
 
   /// The canonical text of a quantity, as Go prints it in messages.
   static func canonical(_ value: JSONValue) -> JSONValue {
-    .string(quantity(value)?.description ?? value.plain)
+    // A decoded quantity is text that upstream would print.
+    if case .string = value { return value }
+    return .string(quantity(value)?.description ?? "")
   }
 
   /// An IP address; the legacy rule accepts leading zeros and such, which our parser does not.

@@ -39,12 +39,12 @@ enum MetadataValidation {
     errors += annotations(metadata["annotations"], path.child("annotations"))
     errors += ownerReferences(metadata["ownerReferences"], path.child("ownerReferences"))
     errors += finalizers(metadata["finalizers"], path.child("finalizers"))
-    if rule.checksFinalizers { errors += standardFinalizers(metadata["finalizers"], path.child("finalizers")) }
+    if rule.checksFinalizers { errors += standardFinalizers(metadata["finalizers"], path) }
     return errors
   }
 
   /// What is wrong with a change of an object's metadata.
-  static func updateErrors(_ metadata: JSONValue, old: JSONValue, isNamespaced: Bool) -> [FieldError] {
+  static func updateErrors(_ metadata: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("metadata")
     var errors: [FieldError] = []
     if old["deletionTimestamp"].isThere {
@@ -116,9 +116,7 @@ enum MetadataValidation {
   private static func finalizers(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
     var errors: [FieldError] = []
     let names: [String] = value.strings
-    for (place, name) in names.enumerated() {
-      errors += Names.qualified(name).map { .invalid(path.index(place), .string(name), $0) }
-    }
+    for name: String in names { errors += Names.qualified(name).map { .invalid(path, .string(name), $0) } }
     if names.contains("orphan"), names.contains("foregroundDeletion") {
       errors.append(
         .invalid(path, value, "finalizer orphan and finalizer foregroundDeletion cannot be both set"))
@@ -126,8 +124,10 @@ enum MetadataValidation {
     return errors
   }
 
-  private static func standardFinalizers(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
-    value.strings.enumerated().compactMap { place, name in
+  /// Finalizers without a domain must be the well-known ones.
+  static func standardFinalizers(_ value: JSONValue, _ path: FieldPath = FieldPath("metadata")) -> [FieldError] {
+    let path: FieldPath = path.child("finalizers")
+    return value.strings.enumerated().compactMap { place, name in
       guard !name.contains("/"), !["kubernetes", "orphan", "foregroundDeletion"].contains(name) else { return nil }
       return .invalid(
         path.index(place), .string(name), "name is neither a standard finalizer name nor is it fully qualified")

@@ -16,6 +16,8 @@ public enum NameRule: Sendable {
   case address
   /// As subdomains, and the generic metadata rules without those for finalizers of the core group.
   case subdomainGeneric
+  /// Anything that can be a segment of a path, and the generic metadata rules alone.
+  case pathSegmentGeneric
   /// Whatever; the kind has its own rule.
   case any
   /// Whatever, and the generic metadata rules alone.
@@ -30,7 +32,7 @@ public enum NameRule: Sendable {
     case .subdomain, .subdomainGeneric: return Names.subdomain(name)
     case .label: return Names.label(name)
     case .label1035: return Names.label1035(name)
-    case .pathSegment: return Names.pathSegment(name, isPrefix: isPrefix)
+    case .pathSegment, .pathSegmentGeneric: return Names.pathSegment(name, isPrefix: isPrefix)
     case .address, .any, .anyGeneric: return []
     }
   }
@@ -38,7 +40,7 @@ public enum NameRule: Sendable {
   /// Whether finalizers must be standard ones or have a domain.
   var checksFinalizers: Bool {
     switch self {
-    case .subdomainGeneric, .anyGeneric: false
+    case .subdomainGeneric, .pathSegmentGeneric, .anyGeneric: false
     default: true
     }
   }

@@ -10,7 +10,7 @@ struct AdmissionPolicyStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
       name: .subdomainGeneric, generation: .of(["spec"]), hasStatus: !isMutating, statusMetadata: .kept,
-      allowsUnconditionalUpdate: false, checksMetadataTwice: false)
+      allowsUnconditionalUpdate: false, updateChecks: [.whole], statusChecks: [.whole])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -41,7 +41,7 @@ struct AdmissionPolicyBindingStrategy: ResourceStrategy {
 
   var traits: StrategyTraits {
     StrategyTraits(
-      name: .subdomainGeneric, generation: .of(["spec"]), allowsUnconditionalUpdate: false, checksMetadataTwice: false)
+      name: .subdomainGeneric, generation: .of(["spec"]), allowsUnconditionalUpdate: false, updateChecks: [.whole], statusChecks: [.whole])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

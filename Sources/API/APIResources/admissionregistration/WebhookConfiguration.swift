@@ -10,7 +10,7 @@ struct WebhookConfigurationStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
       name: .subdomainGeneric, generation: .of(["webhooks"]), allowsUnconditionalUpdate: false,
-      checksMetadataTwice: false)
+      updateChecks: [.whole])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

@@ -8,7 +8,7 @@ struct CustomResourceDefinitionStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
       name: .subdomainGeneric, generation: .of(["spec"]), hasStatus: true, statusMetadata: .taken,
-      allowsUnconditionalUpdate: false)
+      allowsUnconditionalUpdate: false, updateChecks: [.changeGeneric], statusChecks: [.changeGeneric])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -56,7 +56,7 @@ extension CustomResourceDefinitionStrategy {
 
 /// APIServices.
 struct APIServiceStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(name: .any, hasStatus: true, statusMetadata: .kept) }
+  var traits: StrategyTraits { StrategyTraits(name: .any, hasStatus: true, statusMetadata: .kept, updateChecks: [.changeGeneric, .whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.fill("spec") { spec in spec.edit("service") { $0.setDefault("port", 443) } }

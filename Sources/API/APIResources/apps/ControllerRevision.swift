@@ -5,6 +5,8 @@ import JSON
 
 /// ControllerRevisions.
 struct ControllerRevisionStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.change, .whole]) }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     var errors: [FieldError] = []
     switch object["data"] {

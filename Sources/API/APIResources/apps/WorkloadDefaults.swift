@@ -54,7 +54,7 @@ enum Workload {
     if !isEmpty, !Checks.selector(selector).matches(labels.stringMap) {
       errors.append(
         .invalid(
-          at.child("metadata", "labels"), labels.isNull ? .null : labels,
+          at.child("metadata", "labels"), GoForm.of(labels, "{}s"),
           "`selector` does not match template `labels`"))
     }
     errors += PodTemplateValidation.errors(template, at)

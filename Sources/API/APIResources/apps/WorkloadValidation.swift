@@ -89,7 +89,9 @@ enum DaemonSetValidation {
     let labels: JSONValue = spec["template"]["metadata"]["labels"]
     if !Checks.selector(selector).matches(labels.stringMap) {
       errors.append(
-        .invalid(template.child("metadata", "labels"), labels, "`selector` does not match template `labels`"))
+        .invalid(
+          template.child("metadata", "labels"), GoForm.of(labels, "{}s"),
+          "`selector` does not match template `labels`"))
     }
     if selector.isThere, selector["matchLabels"].isVoid, selector["matchExpressions"].isVoid {
       errors.append(.invalid(path.child("selector"), selector, "empty selector is invalid for daemonset"))
@@ -149,7 +151,8 @@ enum DaemonSetValidation {
 
 /// The rules of StatefulSets.
 enum StatefulSetValidation {
-  static func specErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+  /// - Parameter isChange: The claims' templates and the service's name cannot change and were checked before.
+  static func specErrors(_ spec: JSONValue, _ path: FieldPath, isChange: Bool = false) -> [FieldError] {
     var errors: [FieldError] = []
     switch spec["podManagementPolicy"].plain {
     case "": errors.append(.required(path.child("podManagementPolicy")))
@@ -168,23 +171,26 @@ enum StatefulSetValidation {
             path.child("persistentVolumeClaimRetentionPolicy", key), .string(value.plain), ["Retain", "Delete"]))
       }
     }
+    if !isChange { errors += claimErrors(spec, path.child("volumeClaimTemplates")) }
     errors += Checks.nonNegative(spec["replicas"], path.child("replicas"))
     errors += Checks.nonNegative(spec["minReadySeconds"], path.child("minReadySeconds"))
     errors += Checks.nonNegative(spec["ordinals"]["start"], path.child("ordinals", "start"))
+    if !isChange, !spec["serviceName"].plain.isEmpty {
+      errors += Checks.text(spec["serviceName"], path.child("serviceName"), Names.label)
+    }
     errors += Workload.selectorErrors(spec, path, "statefulset")
     errors += Workload.templateErrors(withClaims(spec), path).map { error in
       var error: FieldError = error
       error.detail = error.detail.replacing("in ReplicaSet is", with: "in StatefulSet is")
       return error
     }
-    for (place, claim) in spec["volumeClaimTemplates"].items.enumerated() {
-      errors += PersistentVolumeClaimValidation.specErrors(
-        claim["spec"], path.child("volumeClaimTemplates").index(place).child("spec"))
-    }
-    if !spec["serviceName"].plain.isEmpty {
-      errors += Checks.text(spec["serviceName"], path.child("serviceName"), Names.label)
-    }
     return errors
+  }
+
+  private static func claimErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    spec["volumeClaimTemplates"].items.enumerated().flatMap { place, claim in
+      PersistentVolumeClaimValidation.specErrors(claim["spec"], path.index(place).child("spec"))
+    }
   }
 
   /// The template with a volume for each claim, as its pods will have it.
@@ -217,14 +223,24 @@ enum StatefulSetValidation {
           path.child("rollingUpdate"), shown["RollingUpdate"], "only allowed for updateStrategy 'RollingUpdate'")
       ]
     case "RollingUpdate":
-      return Checks.nonNegative(rolling["partition"], path.child("rollingUpdate", "partition"))
+      let at: FieldPath = path.child("rollingUpdate")
+      var errors: [FieldError] = Checks.nonNegative(rolling["partition"], at.child("partition"))
+      let unavailable: JSONValue = rolling["maxUnavailable"]
+      if unavailable.isThere {
+        errors += Checks.nonNegativeIntOrPercent(unavailable, at.child("maxUnavailable"))
+        if Checks.intOrPercent(unavailable) == 0 {
+          errors.append(.invalid(at.child("maxUnavailable"), unavailable, "cannot be 0"))
+        }
+        errors += Checks.notMoreThanAll(unavailable, at.child("maxUnavailable"))
+      }
+      return errors
     default: return [.invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")]
     }
   }
 
   static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")
-    var errors: [FieldError] = specErrors(object["spec"], path)
+    var errors: [FieldError] = specErrors(object["spec"], path, isChange: true)
     var allowed: JSONValue = object["spec"]
     for key: String in [
       "replicas", "template", "updateStrategy", "minReadySeconds", "ordinals", "revisionHistoryLimit",
@@ -232,7 +248,7 @@ enum StatefulSetValidation {
     ] {
       allowed[key] = old["spec"][key]
     }
-    if allowed != old["spec"] {
+    if !GoForm.isSame(allowed, old["spec"], "@apps.StatefulSetSpec") {
       errors.append(
         .forbidden(
           path,

@@ -5,7 +5,7 @@ import JSON
 
 /// CronJobs.
 struct CronJobStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true) }
+  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true, statusChecks: []) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.fill("spec") { spec in

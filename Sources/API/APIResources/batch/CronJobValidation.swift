@@ -16,11 +16,12 @@ enum CronJobValidation {
     let schedule: String = spec["schedule"].plain
     if schedule.isEmpty {
       errors.append(.required(path.child("schedule")))
-    } else if schedule != old?["spec"]["schedule"].plain {
-      errors += scheduleErrors(schedule, path.child("schedule"))
+    } else {
+      let allowsZone: Bool = old?["spec"]["schedule"].plain.contains("TZ") ?? false
+      errors += scheduleErrors(schedule, spec["timeZone"], allowsZone: allowsZone, path.child("schedule"))
     }
     errors += Checks.nonNegative(spec["startingDeadlineSeconds"], path.child("startingDeadlineSeconds"))
-    if spec["timeZone"] != old?["spec"]["timeZone"] ?? .null {
+    if old == nil || spec["timeZone"] != old?["spec"]["timeZone"] {
       errors += zoneErrors(spec["timeZone"], path.child("timeZone"))
     }
     if spec["concurrencyPolicy"].plain.isEmpty {
@@ -42,20 +43,30 @@ enum CronJobValidation {
   }
 
   private static func jobErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = JobValidation.specErrors(spec, path, isTemplate: true)
+    var errors: [FieldError] = JobValidation.contentErrors(spec, path)
+    if spec["selector"].isThere {
+      let shown: JSONValue = GoForm.of(spec["selector"], "_")
+      errors.append(.invalid(path.child("selector"), shown, "`selector` will be auto-generated"))
+    }
     if spec["manualSelector"].bool ?? false {
       errors.append(.notSupported(path.child("manualSelector"), true, ["nil", "false"]))
     }
     return errors
   }
 
-  private static func scheduleErrors(_ schedule: String, _ path: FieldPath) -> [FieldError] {
-    if schedule.contains("TZ") {
-      return [
-        .invalid(path, .string(schedule), "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
-      ]
+  private static func scheduleErrors(
+    _ schedule: String, _ zone: JSONValue, allowsZone: Bool, _ path: FieldPath
+  ) -> [FieldError] {
+    var errors: [FieldError] = CronSchedule.problem(schedule).map { [.invalid(path, .string(schedule), $0)] } ?? []
+    guard schedule.contains("TZ") else { return errors }
+    if !allowsZone {
+      let words: String = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+      errors.append(.invalid(path, .string(schedule), words))
+    } else if zone.isThere {
+      let words: String = "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+      errors.append(.invalid(path, .string(schedule), words))
     }
-    return CronSchedule.problem(schedule).map { [.invalid(path, .string(schedule), $0)] } ?? []
+    return errors
   }
 
   private static func zoneErrors(_ zone: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -93,6 +104,11 @@ enum CronSchedule {
 
   /// What is wrong with a schedule; nil where nothing is.
   static func problem(_ schedule: String) -> String? {
+    // A zone may stand in front; the rules of CronJobs refuse it where it is new.
+    if ["TZ=", "CRON_TZ="].contains(where: schedule.hasPrefix) {
+      guard let blank: String.Index = schedule.firstIndex(of: " ") else { return "provided bad location" }
+      return problem(schedule[blank...].drop { $0 == " " }.description)
+    }
     if schedule.hasPrefix("@") { return descriptorProblem(schedule) }
     let parts: [Substring] = schedule.split { $0 == " " || $0 == "\t" }
     guard parts.count == 5 else {

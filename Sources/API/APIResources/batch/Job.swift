@@ -10,7 +10,7 @@ struct JobStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
       generation: .of(["spec"]), hasStatus: true,
-      selectableFields: [SelectableField("status.successful", paths: [["status", "succeeded"]], absent: "0")])
+      selectableFields: [SelectableField("status.successful", paths: [["status", "succeeded"]], absent: "0")], updateChecks: [.whole, .change])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -70,8 +70,8 @@ struct JobStrategy: ResourceStrategy {
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    if context.subresource == "status" { return JobValidation.statusErrors(object, old: old) }
-    return JobValidation.updateErrors(object, old: old)
+    if context.subresource == "status" { return JobStatusRules.errors(object, old: old) }
+    return JobUpdateValidation.errors(object, old: old)
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {

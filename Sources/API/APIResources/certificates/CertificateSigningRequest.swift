@@ -6,7 +6,7 @@ import JSON
 /// CertificateSigningRequests.
 struct CertificateSigningRequestStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(name: .pathSegment, hasStatus: true, selectableFields: [SelectableField("spec.signerName")])
+    StrategyTraits(name: .pathSegment, hasStatus: true, selectableFields: [SelectableField("spec.signerName")], updateChecks: [.whole, .change], statusChecks: [.whole, .change])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

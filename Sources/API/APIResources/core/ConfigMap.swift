@@ -5,6 +5,8 @@ import JSON
 
 /// ConfigMaps.
 struct ConfigMapStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.change, .whole]) }
+
   private static let dataBytesMax: Int = 1 << 20
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {

@@ -7,7 +7,7 @@ import JSON
 struct EndpointsStrategy: ResourceStrategy {
   private static let shownMax: Int = 3
 
-  var traits: StrategyTraits { StrategyTraits(allowsCreateOnUpdate: true) }
+  var traits: StrategyTraits { StrategyTraits(allowsCreateOnUpdate: true, updateChecks: [.change, .whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.editItems("subsets") { subset in

@@ -54,13 +54,22 @@ enum EventValidation {
   }
 
   static func updateErrors(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    let metadata: [FieldError] = MetadataValidation.updateErrors(
-      object["metadata"], old: old["metadata"], isNamespaced: true)
+    let metadata: [FieldError] = MetadataValidation.updateErrors(object["metadata"], old: old["metadata"])
     let isOwnForm: Bool = context.resource.identifier.group == "events.k8s.io"
-    var errors: [FieldError] = metadata + (isOwnForm ? metadata : []) + legacyErrors(object)
+    var errors: [FieldError] = MetadataValidation.errors(object["metadata"], .pathSegmentGeneric, isNamespaced: true)
+    errors += metadata + legacyErrors(object)
     guard isOwnForm else { return errors }
-    for key: String in ["involvedObject", "reason", "message", "type", "eventTime", "reportingComponent", "action"] {
+    errors += metadata + MetadataValidation.standardFinalizers(object["metadata"]["finalizers"])
+    errors += GoForm.immutable(
+      object["involvedObject"], old["involvedObject"], FieldPath("involvedObject"), "@core.ObjectReference")
+    for key: String in ["reason", "message"] { errors += Checks.immutable(object[key], old[key], FieldPath(key)) }
+    errors += GoForm.immutable(object["source"], old["source"], FieldPath("source"), "@core.EventSource")
+    for key: String in ["firstTimestamp", "lastTimestamp", "count", "reason", "type", "eventTime", "action"] {
       errors += Checks.immutable(object[key], old[key], FieldPath(key))
+    }
+    errors += GoForm.immutable(object["related"], old["related"], FieldPath("related"), "*@core.ObjectReference")
+    for (key, name) in [("reportingComponent", "reportingController"), ("reportingInstance", "reportingInstance")] {
+      errors += Checks.immutable(object[key], old[key], FieldPath(name))
     }
     return errors
   }

@@ -18,7 +18,7 @@ struct LimitRangeStrategy: ResourceStrategy {
     }
   }
 
-  var traits: StrategyTraits { StrategyTraits(checksMetadataTwice: false) }
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole]) }
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     prepareCommonForCreate(&object)

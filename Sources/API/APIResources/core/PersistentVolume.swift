@@ -5,7 +5,7 @@ import JSON
 
 /// PersistentVolumes.
 struct PersistentVolumeStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(hasStatus: true) }
+  var traits: StrategyTraits { StrategyTraits(hasStatus: true, updateChecks: [.whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     if object["status"]["phase"].plain.isEmpty { object["status"]["phase"] = "Pending" }

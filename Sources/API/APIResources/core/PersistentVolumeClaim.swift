@@ -5,7 +5,7 @@ import JSON
 
 /// PersistentVolumeClaims.
 struct PersistentVolumeClaimStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(hasStatus: true) }
+  var traits: StrategyTraits { StrategyTraits(hasStatus: true, updateChecks: [.change, .whole]) }
 
   /// Defaults of a claim, also in a stateful set's template.
   static func setDefaults(_ claim: inout JSONValue) {

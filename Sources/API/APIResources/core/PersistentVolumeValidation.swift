@@ -36,7 +36,7 @@ enum PersistentVolumeValidation {
     let capacity: JSONValue = spec["capacity"]
     if capacity.isVoid { errors.append(.required(path.child("capacity"))) }
     if capacity["storage"].isNull || capacity.object?.count ?? 0 > 1 {
-      errors.append(.notSupported(path.child("capacity"), capacity, ["storage"]))
+      errors.append(.notSupported(path.child("capacity"), GoForm.of(capacity, "{}q"), ["storage"]))
     }
     for name: String in capacity.sortedKeys {
       if let quantity = Checks.quantity(capacity[name]), quantity.nanounits <= 0 {
@@ -122,16 +122,56 @@ enum PersistentVolumeValidation {
   static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")
     var errors: [FieldError] = self.errors(object)
-    if sources.contains(where: { object["spec"][$0] != old["spec"][$0] }) {
+    // A secret for expansion may be named where none was.
+    var spec: JSONValue = object["spec"]
+    if old["spec"]["csi"].isThere, old["spec"]["csi"]["controllerExpandSecretRef"].isNull, spec["csi"].isThere {
+      spec["csi"]["controllerExpandSecretRef"] = .null
+    }
+    if !GoForm.isSame(spec, old["spec"], "@core.PersistentVolumeSource") {
+      let difference: String = GoForm.difference(old["spec"], spec, "@core.PersistentVolumeSource")
       errors.append(
         .forbidden(
-          path.child("persistentvolumesource"), "spec.persistentvolumesource is immutable after creation"))
+          path.child("persistentvolumesource"),
+          "spec.persistentvolumesource is immutable after creation\n\(difference)"))
     }
     errors += Checks.immutable(object["spec"]["volumeMode"], old["spec"]["volumeMode"], FieldPath("volumeMode"))
-    if old["spec"]["nodeAffinity"].isThere, object["spec"]["nodeAffinity"] != old["spec"]["nodeAffinity"] {
-      errors.append(.invalid(FieldPath("nodeAffinity"), object["spec"]["nodeAffinity"], Checks.immutable))
+    if old["spec"]["nodeAffinity"].isThere {
+      errors += affinityUpdateErrors(object["spec"]["nodeAffinity"], old["spec"]["nodeAffinity"])
+    }
+    if old["spec"]["volumeAttributesClassName"].isThere, object["spec"]["volumeAttributesClassName"].isNull {
+      errors.append(
+        .forbidden(path.child("volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))
     }
     return errors
+  }
+}
+
+extension PersistentVolumeValidation {
+  /// Labels may change from their beta names to those that stay.
+  private static let stableLabels: [String: String] = [
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os", "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+  ]
+
+  private static func affinityUpdateErrors(_ affinity: JSONValue, _ old: JSONValue) -> [FieldError] {
+    func stable(_ value: JSONValue) -> JSONValue {
+      var value: JSONValue = value
+      value.edit("required") { required in
+        required.editItems("nodeSelectorTerms") { term in
+          term.editItems("matchExpressions") { $0["key"] = .string(stableLabels[$0["key"].plain] ?? $0["key"].plain) }
+        }
+      }
+      return value
+    }
+    let type: String = "*@core.VolumeNodeAffinity"
+    if GoForm.isSame(affinity, old, type) || GoForm.isSame(affinity, stable(old), type) { return [] }
+    return [
+      .invalid(
+        FieldPath("nodeAffinity"), GoForm.of(affinity, type),
+        Checks.immutable + ", except for updating from beta label to GA")
+    ]
   }
 }
 
@@ -163,7 +203,12 @@ enum PersistentVolumeClaimValidation {
     for key: String in ["dataSource", "dataSourceRef"] where spec[key].isThere {
       errors += sourceErrors(spec[key], path.child(key))
     }
-    if spec["dataSource"].isThere, spec["dataSourceRef"].isThere, spec["dataSourceRef"]["namespace"].plain.isEmpty {
+    if !spec["dataSourceRef"]["namespace"].plain.isEmpty {
+      if spec["dataSource"].isThere {
+        let words: String = "may not be specified when dataSourceRef.namespace is specified"
+        errors.append(.invalid(path, .object(JSONObject()), words))
+      }
+    } else if spec["dataSource"].isThere, spec["dataSourceRef"].isThere {
       let isSame: Bool = ["apiGroup", "kind", "name"].allSatisfy {
         spec["dataSource"][$0].plain == spec["dataSourceRef"][$0].plain
       }
@@ -186,28 +231,58 @@ enum PersistentVolumeClaimValidation {
 
   static func updateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")
-    var errors: [FieldError] = specErrors(object["spec"], path)
-    let before: JSONValue = old["spec"]
-    var allowed: JSONValue = object["spec"]
-    let isBound: Bool = old["status"]["phase"].plain == "Bound"
-    // The volume may be named once; a claim without a class may get one.
-    if before["volumeName"].plain.isEmpty { allowed["volumeName"] = before["volumeName"] }
-    if before["storageClassName"].isNull { allowed["storageClassName"] = before["storageClassName"] }
-    if isBound {
-      allowed["resources"]["requests"] = before["resources"]["requests"]
+    let spec: JSONValue = object["spec"]
+    var errors: [FieldError] = specErrors(spec, path)
+    var before: JSONValue = old["spec"]
+    var allowed: JSONValue = spec
+    // The volume may be named once.
+    if before["volumeName"].plain.isEmpty { before["volumeName"] = spec["volumeName"] }
+    errors += classErrors(object, old: old, &allowed)
+    if object["status"]["phase"].plain == "Bound" {
+      if !allowed["resources"]["requests"].isNull {
+        allowed["resources"]["requests"]["storage"] = before["resources"]["requests"]["storage"]
+      }
       allowed["volumeAttributesClassName"] = before["volumeAttributesClassName"]
     }
-    if allowed != before { errors.append(.forbidden(path, immutable)) }
-    if isBound, let wanted = Checks.quantity(object["spec"]["resources"]["requests"]["storage"]),
-      let known = Checks.quantity(before["resources"]["requests"]["storage"]), wanted.nanounits < known.nanounits
-    {
-      let capacity = Checks.quantity(old["status"]["capacity"]["storage"])
-      if wanted.nanounits <= capacity?.nanounits ?? 0 {
-        errors.append(
-          .forbidden(path.child("resources", "requests", "storage"), "field can not be less than status.capacity"))
-      }
+    let type: String = "@core.PersistentVolumeClaimSpec"
+    if !GoForm.isSame(allowed, before, type) {
+      errors.append(.forbidden(path, "\(immutable)\n\(GoForm.difference(before, allowed, type))"))
     }
-    return errors + Checks.immutable(object["spec"]["volumeMode"], before["volumeMode"], FieldPath("volumeMode"))
+    let wanted: Int128 = Checks.quantity(spec["resources"]["requests"]["storage"])?.nanounits ?? 0
+    let known: Int128 = Checks.quantity(before["resources"]["requests"]["storage"])?.nanounits ?? 0
+    let capacity: Int128 = Checks.quantity(old["status"]["capacity"]["storage"])?.nanounits ?? 0
+    if wanted < known, wanted <= capacity {
+      errors.append(
+        .forbidden(path.child("resources", "requests", "storage"), "field can not be less than status.capacity"))
+    }
+    errors += Checks.immutable(spec["volumeMode"], before["volumeMode"], FieldPath("volumeMode"))
+    if old["status"]["currentVolumeAttributesClassName"].isThere, spec["volumeAttributesClassName"].plain.isEmpty,
+      spec["volumeAttributesClassName"] != old["spec"]["volumeAttributesClassName"]
+    {
+      let what: String = spec["volumeAttributesClassName"].isNull ? "nil" : "empty string"
+      errors.append(
+        .forbidden(
+          path.child("volumeAttributesClassName"),
+          "update to \(what) is forbidden when status.currentVolumeAttributesClassName is not nil"))
+    }
+    return errors
+  }
+
+  /// The class may move from the old annotation to its field, and a claim without one may get one.
+  private static func classErrors(_ object: JSONValue, old: JSONValue, _ allowed: inout JSONValue) -> [FieldError] {
+    let key: String = "volume.beta.kubernetes.io/storage-class"
+    let annotation: JSONValue = object["metadata"]["annotations"][key]
+    let before: JSONValue = old["metadata"]["annotations"][key]
+    let wanted: JSONValue = object["spec"]["storageClassName"]
+    let known: JSONValue = old["spec"]["storageClassName"]
+    if before.isThere, known.isNull, wanted == before, annotation.isNull || annotation == before {
+      allowed["storageClassName"] = .null
+      return []
+    }
+    if wanted.isThere, known.isNull, before.isNull || wanted == before { allowed["storageClassName"] = known }
+    return annotation.plain == before.plain
+      ? []
+      : [.invalid(FieldPath("metadata", "annotations", key), .string(annotation.plain), Checks.immutable)]
   }
 
   static func statusErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {

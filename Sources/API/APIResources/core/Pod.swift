@@ -14,7 +14,7 @@ struct PodStrategy: ResourceStrategy {
         SelectableField("spec.serviceAccountName"), SelectableField("spec.hostNetwork", absent: "false"),
         SelectableField("status.phase"), SelectableField("status.podIP"), SelectableField("status.podIPs"),
         SelectableField("status.nominatedNodeName"),
-      ])
+      ], updateChecks: [.change, .whole])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

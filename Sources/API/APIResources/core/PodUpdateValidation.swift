@@ -17,11 +17,19 @@ enum PodUpdateValidation {
     errors += PodValidation.specErrors(pod["spec"], path, metadata: pod["metadata"], isPod: true)
     let spec: JSONValue = pod["spec"]
     let before: JSONValue = old["spec"]
-    errors += countErrors(spec, before, path)
-    if errors.contains(where: { $0.detail.hasSuffix("may not add or remove containers") }) { return errors }
-    errors += deadlineErrors(spec, before, path)
-    errors += gateErrors(spec, before, path.child("schedulingGates"))
+    for list: String in ["containers", "initContainers"] {
+      if spec[list].items.count != before[list].items.count {
+        return errors + [.forbidden(path.child(list), "pod updates may not add or remove containers")]
+      }
+      for (place, container) in spec[list].items.enumerated() {
+        errors += imageErrors(container["image"].plain, path.child(list).index(place).child("image"))
+      }
+    }
+    let deadline: [FieldError] = deadlineErrors(spec, before, path)
+    errors += deadline
+    if spec["activeDeadlineSeconds"].isThere, !deadline.isEmpty { return errors }
     errors += tolerationErrors(spec, before, path.child("tolerations"))
+    errors += gateErrors(spec, before, path.child("schedulingGates"))
     // Everything that may change is made equal; the rest must be.
     var allowed: JSONValue = spec
     for list: String in ["containers", "initContainers"] {
@@ -39,30 +47,32 @@ enum PodUpdateValidation {
       // A gated pod has not been scheduled yet: where it may go can still be narrowed.
       errors += selectorErrors(spec, before, path)
       allowed["nodeSelector"] = before["nodeSelector"]
-      if allowed["affinity"]["nodeAffinity"] != before["affinity"]["nodeAffinity"] {
-        allowed["affinity"] = before["affinity"]
-      }
+      errors += GatedPodValidation.errors(spec, before, path)
+      allowed["affinity"] = GatedPodValidation.allowed(allowed["affinity"], before["affinity"])
     }
-    if allowed != before { errors.append(.forbidden(path, message)) }
+    if !GoForm.isSame(allowed, before, "@core.PodSpec") {
+      let difference: String = GoForm.difference(before, allowed, "@core.PodSpec")
+      errors.append(.forbidden(path, "\(message)\n\(difference)"))
+    }
     return errors
   }
 
-  private static func countErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
-    ["containers", "initContainers"].compactMap { list in
-      spec[list].items.count == before[list].items.count
-        ? nil : .forbidden(path.child(list), "pod updates may not add or remove containers")
-    }
+  private static func imageErrors(_ image: String, _ path: FieldPath) -> [FieldError] {
+    if image.isEmpty { return [.required(path)] }
+    let isTrimmed: Bool = image.first?.isWhitespace == false && image.last?.isWhitespace == false
+    return isTrimmed ? [] : [.invalid(path, .string(image), "must not have leading or trailing whitespace")]
   }
 
   private static func deadlineErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
     let at: FieldPath = path.child("activeDeadlineSeconds")
-    guard let known: Int64 = before["activeDeadlineSeconds"].int else {
-      return []
-    }
+    let known: Int64? = before["activeDeadlineSeconds"].int
     guard let wanted: Int64 = spec["activeDeadlineSeconds"].int else {
-      return [.invalid(at, .null, "must not update from a positive integer to nil value")]
+      return known == nil ? [] : [.invalid(at, .null, "must not update from a positive integer to nil value")]
     }
-    return wanted > known ? [.invalid(at, .int(wanted), "must be less than or equal to previous value")] : []
+    if wanted < 0 || wanted > Int64(Int32.max) {
+      return [.invalid(at, .int(wanted), "must be between 0 and \(Int32.max), inclusive")]
+    }
+    return wanted > known ?? .max ? [.invalid(at, .int(wanted), "must be less than or equal to previous value")] : []
   }
 
   private static func gateErrors(_ spec: JSONValue, _ before: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -95,15 +105,18 @@ enum PodUpdateValidation {
     if isKept { return [] }
     return [
       .invalid(
-        path.child("nodeSelector"), spec["nodeSelector"],
+        path.child("nodeSelector"), GoForm.of(spec["nodeSelector"], "{}s"),
         "only additions to spec.nodeSelector are allowed (no mutations or deletions)")
     ]
   }
 
   static func ephemeralContainerErrors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("spec", "ephemeralContainers")
-    var errors: [FieldError] = PodValidation.specErrors(
-      pod["spec"], FieldPath("spec"), metadata: pod["metadata"], isPod: true)
+    var errors: [FieldError] = PodValidation.annotationErrors(pod, FieldPath("metadata", "annotations"))
+    errors += PodValidation.specErrors(pod["spec"], FieldPath("spec"), metadata: pod["metadata"], isPod: true)
+    if old["metadata"]["annotations"]["kubernetes.io/config.mirror"].isThere {
+      return [.forbidden(FieldPath(""), "static pods do not support ephemeral containers")]
+    }
     let present: [JSONValue] = pod["spec"]["ephemeralContainers"].items
     for known: JSONValue in old["spec"]["ephemeralContainers"].items {
       let name: String = known["name"].plain
@@ -111,8 +124,9 @@ enum PodUpdateValidation {
         errors.append(.forbidden(path, "existing ephemeral containers \"\(name)\" may not be removed\n"))
         continue
       }
-      if now != known {
-        errors.append(.forbidden(path, "existing ephemeral containers \"\(name)\" may not be changed\n"))
+      if !GoForm.isSame(now, known, "@core.EphemeralContainer") {
+        let difference: String = GoForm.difference(known, now, "@core.EphemeralContainer")
+        errors.append(.forbidden(path, "existing ephemeral containers \"\(name)\" may not be changed\n\(difference)"))
       }
     }
     return errors

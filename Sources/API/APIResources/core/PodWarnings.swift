@@ -42,9 +42,10 @@ enum PodWarnings {
     for kind: String in ["limits", "requests"] {
       for name: String in ["memory", "ephemeral-storage"] {
         let value: JSONValue = container["resources"][kind][name]
-        guard let quantity: ResourceQuantity = Checks.quantity(value), quantity.nanounits % 1_000_000_000 != 0 else {
-          continue
-        }
+        // What is more than a 64-bit number of bytes is taken for fractional, too.
+        guard let quantity: ResourceQuantity = Checks.quantity(value),
+          quantity.nanounits % 1_000_000_000 != 0 || quantity.nanounits / 1_000_000_000 > Int128(Int64.max)
+        else { continue }
         warnings.append(
           "\(at.child("resources", kind).key(name)): fractional byte value "
             + "\"\(quantity)\" is invalid, must be an integer"

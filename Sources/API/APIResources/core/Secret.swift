@@ -7,7 +7,7 @@ import JSON
 struct SecretStrategy: ResourceStrategy {
   private static let dataBytesMax: Int = 1 << 20
 
-  var traits: StrategyTraits { StrategyTraits(selectableFields: [SelectableField("type")]) }
+  var traits: StrategyTraits { StrategyTraits(selectableFields: [SelectableField("type")], updateChecks: [.change, .whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     if object["type"].plain.isEmpty { object["type"] = "Opaque" }

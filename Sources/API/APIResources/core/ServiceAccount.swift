@@ -5,6 +5,8 @@ import JSON
 
 /// ServiceAccounts.
 struct ServiceAccountStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.change, .whole]) }
+
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     object["secrets"] = object["secrets"].isVoid ? .null : object["secrets"]
   }

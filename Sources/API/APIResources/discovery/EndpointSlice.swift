@@ -7,7 +7,7 @@ import JSON
 struct EndpointSliceStrategy: ResourceStrategy {
   private static let shownMax: Int = 3
 
-  var traits: StrategyTraits { StrategyTraits(checksMetadataTwice: false) }
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.editItems("ports") { port in

@@ -6,7 +6,7 @@ import JSON
 /// FlowSchemas.
 struct FlowSchemaStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(generation: .of(["spec"]), hasStatus: true, statusMetadata: .kept, checksMetadataTwice: false)
+    StrategyTraits(generation: .of(["spec"]), hasStatus: true, statusMetadata: .kept, updateChecks: [.whole], statusChecks: [])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -32,7 +32,7 @@ struct FlowSchemaStrategy: ResourceStrategy {
 /// PriorityLevelConfigurations.
 struct PriorityLevelConfigurationStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(generation: .of(["spec"]), hasStatus: true, statusMetadata: .kept, checksMetadataTwice: false)
+    StrategyTraits(generation: .of(["spec"]), hasStatus: true, statusMetadata: .kept, updateChecks: [.whole], statusChecks: [])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

@@ -5,7 +5,7 @@ import JSON
 
 /// IngressClasses.
 struct IngressClassStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"])) }
+  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), updateChecks: [.change, .whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.fill("spec") { spec in spec.edit("parameters") { $0.setDefault("scope", "Cluster") } }

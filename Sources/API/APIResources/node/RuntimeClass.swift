@@ -5,7 +5,7 @@ import JSON
 
 /// RuntimeClasses.
 struct RuntimeClassStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(name: .subdomainGeneric, allowsCreateOnUpdate: true, allowsUnconditionalUpdate: false) }
+  var traits: StrategyTraits { StrategyTraits(name: .subdomainGeneric, allowsCreateOnUpdate: true, allowsUnconditionalUpdate: false, updateChecks: [.whole, .change]) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     var errors: [FieldError] =

@@ -5,7 +5,7 @@ import JSON
 
 /// PodDisruptionBudgets.
 struct PodDisruptionBudgetStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(name: .anyGeneric, generation: .of(["spec"]), hasStatus: true, checksMetadataTwice: false) }
+  var traits: StrategyTraits { StrategyTraits(name: .anyGeneric, generation: .of(["spec"]), hasStatus: true, updateChecks: [], statusChecks: []) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")

@@ -7,7 +7,7 @@ import JSON
 struct RoleStrategy: ResourceStrategy {
   var isCluster: Bool
 
-  var traits: StrategyTraits { StrategyTraits(name: .pathSegment, allowsCreateOnUpdate: true) }
+  var traits: StrategyTraits { StrategyTraits(name: .pathSegment, allowsCreateOnUpdate: true, updateChecks: [.whole, .change]) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     RBACValidation.roleErrors(object, isCluster: isCluster)
@@ -18,7 +18,7 @@ struct RoleStrategy: ResourceStrategy {
 struct RoleBindingStrategy: ResourceStrategy {
   var isCluster: Bool
 
-  var traits: StrategyTraits { StrategyTraits(name: .pathSegment, allowsCreateOnUpdate: true) }
+  var traits: StrategyTraits { StrategyTraits(name: .pathSegment, allowsCreateOnUpdate: true, updateChecks: [.whole, .change]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     let group: JSONValue = "rbac.authorization.k8s.io"

@@ -5,7 +5,7 @@ import JSON
 
 /// DeviceClasses.
 struct DeviceClassStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"])) }
+  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), updateChecks: [.whole, .change]) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     DeviceValidation.classErrors(object)
@@ -18,7 +18,7 @@ struct DeviceClassStrategy: ResourceStrategy {
 
 /// ResourceClaims.
 struct ResourceClaimStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(hasStatus: true, statusMetadata: .kept) }
+  var traits: StrategyTraits { StrategyTraits(hasStatus: true, statusMetadata: .kept, updateChecks: [.whole, .change]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.edit("spec", DeviceDefaults.claim)
@@ -30,7 +30,7 @@ struct ResourceClaimStrategy: ResourceStrategy {
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     guard context.subresource == nil else { return [] }
-    return Checks.immutable(object["spec"], old["spec"], FieldPath("spec"))
+    return GoForm.immutable(object["spec"], old["spec"], FieldPath("spec"), "@resource.ResourceClaimSpec")
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
@@ -51,6 +51,8 @@ struct ResourceClaimStrategy: ResourceStrategy {
 
 /// ResourceClaimTemplates.
 struct ResourceClaimTemplateStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole, .change]) }
+
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.fill("spec") { $0.edit("spec", DeviceDefaults.claim) }
   }
@@ -60,7 +62,8 @@ struct ResourceClaimTemplateStrategy: ResourceStrategy {
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    Checks.immutable(object["spec"], old["spec"], FieldPath("spec"))
+    validateContent(object, context)
+      + GoForm.immutable(object["spec"], old["spec"], FieldPath("spec"), "@resource.ResourceClaimTemplateSpec")
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

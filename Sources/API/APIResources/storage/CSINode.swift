@@ -5,7 +5,7 @@ import JSON
 
 /// CSINodes.
 struct CSINodeStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(allowsUnconditionalUpdate: false) }
+  var traits: StrategyTraits { StrategyTraits(allowsUnconditionalUpdate: false, updateChecks: [.whole]) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     StorageValidation.nodeErrors(object)

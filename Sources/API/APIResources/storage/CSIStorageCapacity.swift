@@ -5,6 +5,8 @@ import JSON
 
 /// CSIStorageCapacities.
 struct CSIStorageCapacityStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole, .change]) }
+
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     StorageValidation.capacityErrors(object)
   }

@@ -5,6 +5,8 @@ import JSON
 
 /// StorageClasses.
 struct StorageClassStrategy: ResourceStrategy {
+  var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole, .change]) }
+
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.setDefaultText("reclaimPolicy", "Delete")
     object.setDefaultText("volumeBindingMode", "Immediate")

@@ -6,7 +6,7 @@ import JSON
 /// VolumeAttachments.
 struct VolumeAttachmentStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(hasStatus: true, statusMetadata: .kept, allowsUnconditionalUpdate: false)
+    StrategyTraits(hasStatus: true, statusMetadata: .kept, allowsUnconditionalUpdate: false, updateChecks: [.whole])
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
@@ -16,7 +16,7 @@ struct VolumeAttachmentStrategy: ResourceStrategy {
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     guard context.subresource == nil else { return [] }
     return StorageValidation.attachmentErrors(object)
-      + Checks.immutable(object["spec"], old["spec"], FieldPath("spec"))
+      + GoForm.immutable(object["spec"], old["spec"], FieldPath("spec"), "@storage.VolumeAttachmentSpec")
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

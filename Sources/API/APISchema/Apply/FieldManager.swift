@@ -48,7 +48,8 @@ public struct FieldManager: Sendable {
       update(&managed, old: old, new: new, manager: manager, time: time)
       managed.cap()
     }
-    return withEntries(new, managed)
+    // A new object keeps its empty lists and maps until it has been checked: messages tell them from none.
+    return withEntries(isCreate ? object : new, managed)
   }
 
   /// The managed fields that an update starts with: the request's, or where it has none or bad ones, the object's.

@@ -69,7 +69,7 @@ struct MergeType {
     for key: String in keys {
       var keyValue: JSONValue = value[key]
       if keyValue.isNull, let field: SchemaField = schema?.element?.field(key) {
-        keyValue = field.defaultValue ?? field.schema.constraints?.defaultValue ?? .null
+        keyValue = field.defaultValue ?? field.publishedDefault ?? field.schema.constraints?.defaultValue ?? .null
       }
       fields.append(PathElement.KeyField(name: key, value: keyValue))
     }

@@ -35,6 +35,12 @@ extension KindSchema {
     isBuiltIn ? ObjectEncoder.normalized(named(object), schema) : normalizedCustom(named(object))
   }
 
+  /// The normalized object with the empty lists and maps that a request had: messages about it tell them from none.
+  public func normalizedRequest(_ object: JSONValue) -> JSONValue {
+    isBuiltIn
+      ? ObjectEncoder.normalized(named(object), schema, asRequested: true) : normalizedCustom(named(object))
+  }
+
   /// The JSON text of the normalized object, without a line feed.
   public func encodeJSON(_ object: JSONValue) -> [UInt8] {
     guard isBuiltIn else { return normalizedCustom(named(object)).bytes }
@@ -73,7 +79,7 @@ extension KindSchema {
   }
 
   /// The paths that appear twice in a tree that was parsed with duplicates.
-  private static func duplicates(_ value: JSONValue, _ path: String, _ found: inout [String]) {
+  static func duplicates(_ value: JSONValue, _ path: String, _ found: inout [String]) {
     switch value {
     case .object(let members):
       var seen: Set<String> = []

@@ -88,7 +88,7 @@ struct ObjectDecoder {
     if !apiVersion.isNull { result.appendUnique("apiVersion", apiVersion) }
     for (position, value) in found {
       let field: SchemaField = schema.fields[position]
-      if !ZeroValue.isAbsent(value, field, keepsEmpty: true) { result.appendUnique(field.name, value) }
+      if !ZeroValue.isAbsentInRequest(value, field) { result.appendUnique(field.name, value) }
     }
     return result
   }

@@ -71,8 +71,14 @@ public struct FieldError: Error, Sendable, Hashable, CustomStringConvertible {
   /// A value as upstream prints it in messages: strings quoted, numbers plain, the rest as JSON.
   static func print(_ value: JSONValue) -> String {
     if case .string(let text) = value { return text.goQuoted }
-    // Go's encoder writes these so that JSON can stand in a page.
-    let text: String = value.text
+    return value.textForPages
+  }
+}
+
+extension JSONValue {
+  /// The JSON text as Go's encoder writes it: so that it can stand in a page.
+  public var textForPages: String {
+    let text: String = self.text
     guard text.utf8.contains(where: { $0 == 0x3C || $0 == 0x3E || $0 == 0x26 }) else { return text }
     return text.reduce(into: "") { output, character in
       switch character {

@@ -7,7 +7,7 @@ import JSON
 enum ObjectEncoder {
   /// The members that the schema knows, in its order.
   private static func arranged(
-    _ members: JSONObject, _ schema: Schema, keepsEmpty: Bool
+    _ members: JSONObject, _ schema: Schema, keepsEmpty: Bool, asRequested: Bool = false
   ) -> [(position: Int, value: JSONValue)] {
     var found: [(position: Int, value: JSONValue)] = []
     found.reserveCapacity(members.count + schema.alwaysWritten.count)
@@ -15,7 +15,10 @@ enum ObjectEncoder {
     for (name, value) in members {
       guard let position: Int = schema.position(of: name) else { continue }
       let field: SchemaField = schema.fields[position]
-      if ZeroValue.isAbsent(value, field, keepsEmpty: keepsEmpty) { continue }
+      let isAbsent: Bool =
+        asRequested
+        ? ZeroValue.isAbsentInRequest(value, field) : ZeroValue.isAbsent(value, field, keepsEmpty: keepsEmpty)
+      if isAbsent { continue }
       if let last = found.last, last.position > position { isOrdered = false }
       found.append((position, value))
     }
@@ -44,7 +47,9 @@ enum ObjectEncoder {
   }
 
   /// The normalized tree.
-  static func normalized(_ value: JSONValue, _ schema: Schema) -> JSONValue {
+  ///
+  /// - Parameter asRequested: Empty optional lists and maps stay, as in an object that is being checked.
+  static func normalized(_ value: JSONValue, _ schema: Schema, asRequested: Bool = false) -> JSONValue {
     switch (value, schema.shape) {
     case (.object(let members), .object):
       var result: JSONObject = JSONObject()
@@ -52,24 +57,24 @@ enum ObjectEncoder {
         if let kind = members["kind"] { result.appendUnique("kind", kind) }
         if let version = members["apiVersion"] { result.appendUnique("apiVersion", version) }
       }
-      for (position, value) in arranged(members, schema, keepsEmpty: true) {
+      for (position, value) in arranged(members, schema, keepsEmpty: true, asRequested: asRequested) {
         let field: SchemaField = schema.fields[position]
-        result.appendUnique(field.name, normalized(value, field.schema))
+        result.appendUnique(field.name, normalized(value, field.schema, asRequested: asRequested))
       }
       return .object(result)
     case (.array(let items), .list), (.array(let items), .schemaOrArray):
       guard let element: Schema = schema.element, element.shape.isNested else { return value }
-      return .array(items.map { normalized($0, element) })
+      return .array(items.map { normalized($0, element, asRequested: asRequested) })
     case (.object(let members), .map):
       guard let element: Schema = schema.element else { return value }
       var result: JSONObject = JSONObject()
       result.reserveCapacity(members.count)
       for (key, item) in members.sorted(by: { $0.key < $1.key }) {
-        result.appendUnique(key, normalized(item, element))
+        result.appendUnique(key, normalized(item, element, asRequested: asRequested))
       }
       return .object(result)
     case (.object, .schemaOrBool), (.object, .schemaOrArray), (.object, .schemaOrStringArray):
-      return schema.element.map { normalized(value, $0) } ?? value
+      return schema.element.map { normalized(value, $0, asRequested: asRequested) } ?? value
     default: return value
     }
   }

@@ -8,14 +8,22 @@ enum ZeroValue {
   static func of(_ schema: Schema) -> JSONValue {
     switch schema.shape {
     case .object: .object(JSONObject())
-    case .string, .bytes: .string("")
+    case .string: .string("")
     case .boolean: .bool(false)
     case .int32, .int64, .double, .intOrString: .int(0)
     case .quantity: "0"
     case .duration: "0s"
-    case .list, .map, .time, .microTime, .rawExtension, .fieldsV1, .any: .null
+    case .list, .map, .bytes, .time, .microTime, .rawExtension, .fieldsV1, .any: .null
     case .schemaOrBool: .bool(false)
     case .schemaOrArray, .schemaOrStringArray: .null
+    }
+  }
+
+  /// Whether a field of a request's object says no more than its absence; empty lists, maps and bytes are there.
+  static func isAbsentInRequest(_ value: JSONValue, _ field: SchemaField) -> Bool {
+    switch field.schema.shape {
+    case .list, .map, .bytes: value.isNull
+    default: isAbsent(value, field, keepsEmpty: true)
     }
   }
 

@@ -27,6 +27,19 @@ public enum PatchType: String, Sendable, CaseIterable {
   }
 }
 
+extension PatchType {
+  /// What a patch says twice, in upstream's words.
+  public func duplicates(_ body: [UInt8]) -> [String] {
+    var hasDuplicates: Bool = false
+    guard (try? JSONValue(parsing: body, duplicates: { _ in hasDuplicates = true })) != nil, hasDuplicates,
+      let tree: JSONValue = try? JSONValue(parsingWithDuplicates: body)
+    else { return [] }
+    var found: [String] = []
+    KindSchema.duplicates(tree, "", &found)
+    return self == .json ? found.map { "json patch " + $0 } : found
+  }
+}
+
 extension KindSchema {
   /// The object after a strategic merge patch.
   ///
@@ -38,10 +51,12 @@ extension KindSchema {
 
   /// What follows each kind of patch upstream: the patched tree is decoded with field validation.
   ///
-  /// - Parameter strategicPatch: the patch, for messages of a strategic merge patch.
+  /// - Parameters:
+  ///   - strategicPatch: the patch, for messages of a strategic merge patch.
+  ///   - duplicates: what the patch itself says twice.
   /// - Throws: 422 in upstream's words (`"" is invalid: patch: Invalid value: ...`).
   public func decodePatched(
-    _ tree: JSONValue, validation: FieldValidation, strategicPatch: JSONValue? = nil
+    _ tree: JSONValue, validation: FieldValidation, strategicPatch: JSONValue? = nil, duplicates: [String] = []
   ) throws(StatusError) -> DecodedObject {
     func refused(_ why: String) -> StatusError {
       let shown: String = strategicPatch.map(TypedValue.goPlain) ?? tree.text
@@ -66,10 +81,11 @@ extension KindSchema {
     }
     switch validation {
     case .ignore: return DecodedObject(object: decoded.object, warnings: [])
-    case .warn: return decoded
+    case .warn: return DecodedObject(object: decoded.object, warnings: duplicates + decoded.warnings)
     case .strict:
-      if decoded.warnings.isEmpty { return decoded }
-      throw refused("strict decoding error: " + decoded.warnings.joined(separator: ", "))
+      let complaints: [String] = duplicates + decoded.warnings
+      if complaints.isEmpty { return decoded }
+      throw refused("strict decoding error: " + complaints.joined(separator: ", "))
     }
   }
 

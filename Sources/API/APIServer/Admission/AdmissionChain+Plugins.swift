@@ -25,7 +25,7 @@ extension AdmissionChain {
       ServiceAccountAdmission(accounts: try storage("", "serviceaccounts")),
       NodeRestriction(pods: try storage("", "pods")),
       TaintNodesByCondition(),
-      PodSecurity(namespaces: namespaces),
+      PodSecurity(namespaces: namespaces, pods: try storage("", "pods")),
       PriorityAdmission(classes: try storage("scheduling.k8s.io", "priorityclasses")),
       DefaultTolerationSeconds(),
       CertificateAdmission(authorizer: authorizer),
@@ -43,6 +43,7 @@ extension AdmissionChain {
       PolicyAdmission(
         policies: try storage(hooks, "validatingadmissionpolicies"),
         bindings: try storage(hooks, "validatingadmissionpolicybindings"), registry: registry, authorizer: authorizer),
+      PodResizeAdmission(nodes: try storage("", "nodes")),
       ResourceQuotaAdmission(quotas: try storage("", "resourcequotas")),
     ]
     plugins = all.filter { plugin in

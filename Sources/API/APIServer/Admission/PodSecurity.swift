@@ -7,9 +7,9 @@ import JSON
 /// The Pod Security Standards, as the labels of a namespace ask for them.
 struct PodSecurity: AdmissionPlugin {
   static let name: String = "PodSecurity"
-  private static let prefix: String = "pod-security.kubernetes.io/"
 
   let namespaces: ObjectStorage
+  let pods: ObjectStorage
 
   /// The kinds whose pods come from a template.
   private static let templates: [GroupResource: [String]] = [
@@ -21,30 +21,66 @@ struct PodSecurity: AdmissionPlugin {
   ]
 
   func validate(_ request: AdmissionRequest) async throws {
-    guard request.operation == .create || request.operation == .update, !request.namespace.isEmpty else { return }
+    guard request.operation == .create || request.operation == .update else { return }
+    if request.isAbout("", "namespaces") { return try await validateNamespace(request) }
+    guard !request.namespace.isEmpty else { return }
     let isPod: Bool =
       request.group == GroupResource("", "pods") && (request.subresource.isEmpty || request.subresource == "ephemeralcontainers")
     let path: [String]? = request.subresource.isEmpty ? Self.templates[request.group] : nil
     guard isPod || path != nil else { return }
     if isPod, request.operation == .update, request.object["spec"] == request.old["spec"] { return }
     guard let namespace: CachedObject = try await namespaces.get(namespace: "", name: request.namespace, freshness: .any),
-      namespace.labels.keys.contains(where: { $0.hasPrefix(Self.prefix) })
+      namespace.labels.keys.contains(where: { $0.hasPrefix(PodSecurityPolicy.prefix) })
     else { return }
+    let policy: PodSecurityPolicy = PodSecurityPolicy(namespace.labels)
     let template: JSONValue = (path ?? []).reduce(request.object) { $0[$1] }
     let pod: JSONValue = isPod ? request.object : template
     guard pod["spec"].object != nil else { return }
-    func check(_ mode: String) -> (level: String, text: String)? {
-      let level: String = namespace.labels[Self.prefix + mode] ?? "privileged"
-      let version: String = namespace.labels[Self.prefix + mode + "-version"] ?? "latest"
-      let violations: [String] = PodSecurityChecks.violations(pod, level: level)
-      return violations.isEmpty ? nil : ("\(level):\(version)", violations.joined(separator: ", "))
+    if isPod {
+      let found: [String] = policy.enforce.violations(pod)
+      if !found.isEmpty {
+        throw request.forbidden(
+          "violates PodSecurity \(policy.enforce.text.goQuoted): \(found.joined(separator: ", "))")
+      }
     }
-    if isPod, let (level, text): (String, String) = check("enforce") {
-      throw request.forbidden("violates PodSecurity \(level.goQuoted): \(text)")
+    let found: [String] = policy.warn.violations(pod)
+    if !found.isEmpty {
+      request.warnings.add(
+        "would violate PodSecurity \(policy.warn.text.goQuoted): \(found.joined(separator: ", "))")
     }
-    if let (level, text): (String, String) = check("warn") {
-      request.warnings.add("would violate PodSecurity \(level.goQuoted): \(text)")
+  }
+
+  /// The labels must be right where they are new; and pods that a stricter level would refuse are told of.
+  private func validateNamespace(_ request: AdmissionRequest) async throws {
+    let policy: PodSecurityPolicy = PodSecurityPolicy(request.object["metadata"]["labels"])
+    let before: PodSecurityPolicy = PodSecurityPolicy(request.old["metadata"]["labels"])
+    let isNew: Bool = request.operation == .create
+    if !policy.errors.isEmpty, isNew || policy.errors != before.errors {
+      throw StatusError.invalid(GroupKind("", "Namespace"), request.name, policy.errors)
     }
+    let wanted: PodSecurityPolicy.Mode = policy.enforce
+    guard !isNew, wanted != before.enforce, wanted.level != "privileged",
+      wanted.version != before.enforce.version || wanted.rank > before.enforce.rank
+    else { return }
+    let existing: [CachedObject] = try await pods.list(ListRequest(namespace: request.name, freshness: .any)).objects
+    var names: [String: [String]] = [:]
+    for object: CachedObject in existing {
+      let reasons: [String] = wanted.violations(try ObjectStorage.tree(object)).map(PodSecurityChecks.reason)
+      if !reasons.isEmpty { names[reasons.joined(separator: ", "), default: []].append(object.name) }
+    }
+    guard !names.isEmpty else { return }
+    request.warnings.add(
+      "existing pods in namespace \(request.name.goQuoted) violate the new PodSecurity enforce level "
+        + wanted.text.goQuoted)
+    let texts: [String] = names.map { reasons, pods in
+      let first: String = pods.min() ?? ""
+      switch pods.count {
+      case 1: return "\(first): \(reasons)"
+      case 2: return "\(first) (and 1 other pod): \(reasons)"
+      default: return "\(first) (and \(pods.count - 1) other pods): \(reasons)"
+      }
+    }
+    for text: String in texts.sorted() { request.warnings.add(text) }
   }
 }
 
@@ -64,11 +100,64 @@ enum PodSecurityChecks {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret", "image",
   ]
 
-  static func violations(_ pod: JSONValue, level: String) -> [String] {
+  /// From this minor version on, pods with users of their own may do more.
+  private static let userNamespaceVersion: Int = 35
+  private static let probeHostVersion: Int = 34
+
+  /// What of a pod a level forbids, each as its reason with details in brackets.
+  static func violations(_ pod: JSONValue, level: String, version: Int) -> [String] {
     guard level == "baseline" || level == "restricted" else { return [] }
-    var found: [String] = baseline(pod, isRestricted: level == "restricted")
-    if level == "restricted" { found += restricted(pod) }
+    let isRelaxed: Bool = version >= userNamespaceVersion && pod["spec"]["hostUsers"].bool == false
+    let isRestricted: Bool = level == "restricted"
+    var found: [String] = baseline(
+      pod, isRestricted: isRestricted, version: version,
+      checksMasks: isRestricted ? version < userNamespaceVersion : !isRelaxed)
+    if isRestricted {
+      found += restricted(pod, isRelaxed: isRelaxed, checksMasks: version >= userNamespaceVersion)
+    }
     return found
+  }
+
+  /// A violation without its details.
+  static func reason(_ violation: String) -> String {
+    violation.firstRange(of: " (").map { String(violation[..<$0.lowerBound]) } ?? violation
+  }
+
+  private static func masks(_ pod: JSONValue) -> [String] {
+    func mount(_ container: JSONValue) -> String { container["securityContext"]["procMount"].string ?? "Default" }
+    let names: [String] = named(pod) { mount($0) != "Default" }
+    if names.isEmpty { return [] }
+    let kinds: [String] = Array(Set(PodReferences.containers(pod).map(mount).filter { $0 != "Default" })).sorted()
+    return ["procMount (\(containers(names)) must not set securityContext.procMount to \(quoted(kinds)))"]
+  }
+
+  private static func probeHosts(_ pod: JSONValue) -> [String] {
+    func hosts(_ container: JSONValue) -> [String] {
+      let probes: [JSONValue] = ["livenessProbe", "readinessProbe", "startupProbe"].map { container[$0] }
+      let hooks: [JSONValue] = ["postStart", "preStop"].map { container["lifecycle"][$0] }
+      return (probes + hooks).flatMap { handler in
+        ["httpGet", "tcpSocket"].compactMap { handler[$0]["host"].string }.filter { !$0.isEmpty }
+      }
+    }
+    let names: [String] = Array(Set(named(pod) { !hosts($0).isEmpty })).sorted()
+    if names.isEmpty { return [] }
+    let all: [String] = Array(Set(PodReferences.containers(pod).flatMap(hosts))).sorted()
+    return [
+      "probe or lifecycle host (\(containers(names)) \(names.count == 1 ? "uses" : "use") probe or lifecycle "
+        + "\(all.count == 1 ? "host" : "hosts") \(quoted(all)))"
+    ]
+  }
+
+  private static func hostProcess(_ pod: JSONValue) -> [String] {
+    func isBad(_ holder: JSONValue) -> Bool {
+      holder["securityContext"]["windowsOptions"]["hostProcess"].bool == true
+    }
+    let bad: [String] = named(pod, isBad)
+    let who: [String] = (isBad(pod["spec"]) ? ["pod"] : []) + (bad.isEmpty ? [] : [containers(bad)])
+    if who.isEmpty { return [] }
+    return [
+      "hostProcess (\(who.joined(separator: " and ")) must not set securityContext.windowsOptions.hostProcess=true)"
+    ]
   }
 
   private static func quoted(_ names: [String]) -> String { names.map(\.goQuoted).joined(separator: ", ") }
@@ -81,9 +170,9 @@ enum PodSecurityChecks {
     PodReferences.containers(pod).filter(predicate).compactMap { $0["name"].string }
   }
 
-  private static func baseline(_ pod: JSONValue, isRestricted: Bool) -> [String] {
+  private static func baseline(_ pod: JSONValue, isRestricted: Bool, version: Int, checksMasks: Bool) -> [String] {
     let spec: JSONValue = pod["spec"]
-    var found: [String] = []
+    var found: [String] = appArmor(pod)
     let shared: [String] = ["hostNetwork", "hostPID", "hostIPC"].filter { spec[$0].bool == true }.map { "\($0)=true" }
     let adding: [JSONValue] = PodReferences.containers(pod)
     if !isRestricted {
@@ -107,11 +196,11 @@ enum PodSecurityChecks {
       let numbers: [String] = Array(Set(ports.flatMap(\.1))).sorted().map(String.init)
       found.append("hostPort (\(containers(ports.map(\.0))) \(ports.count == 1 ? "uses" : "use") \(numbers.count == 1 ? "hostPort" : "hostPorts") \(numbers.joined(separator: ", ")))")
     }
+    if version >= probeHostVersion { found += probeHosts(pod) }
     let privileged: [String] = named(pod) { $0["securityContext"]["privileged"].bool == true }
     if !privileged.isEmpty { found.append("privileged (\(containers(privileged)) must not set securityContext.privileged=true)") }
-    let masks: [String] = named(pod) { ["", "Default"].contains($0["securityContext"]["procMount"].string ?? "") == false }
-    if !masks.isEmpty { found.append("procMount (\(containers(masks)) must not set securityContext.procMount to \"Unmasked\")") }
-    found += selinux(pod) + appArmor(pod)
+    if checksMasks { found += masks(pod) }
+    found += selinux(pod)
     if !isRestricted {
       if pod["spec"]["securityContext"]["seccompProfile"]["type"].string == "Unconfined" {
         found.append("seccompProfile (pod must not set securityContext.seccompProfile.type to \"Unconfined\")")
@@ -119,7 +208,7 @@ enum PodSecurityChecks {
     }
     let sysctls: [String] = spec["securityContext"]["sysctls"].items.compactMap { $0["name"].string }.filter { !safeSysctls.contains($0) }
     if !sysctls.isEmpty { found.append("forbidden sysctls (\(sysctls.joined(separator: ", ")))") }
-    return found
+    return found + hostProcess(pod)
   }
 
   private static let seLinuxTypes: Set<String> = [
@@ -157,7 +246,7 @@ enum PodSecurityChecks {
     return ["forbidden AppArmor profile (\(who) must not set AppArmor profile type to \"Unconfined\")"]
   }
 
-  private static func restricted(_ pod: JSONValue) -> [String] {
+  private static func restricted(_ pod: JSONValue, isRelaxed: Bool, checksMasks: Bool) -> [String] {
     let spec: JSONValue = pod["spec"]
     if spec["os"]["name"].string == "windows" { return [] }
     var found: [String] = []
@@ -174,6 +263,7 @@ enum PodSecurityChecks {
       details.append("\(containers(adding)) must not include \(quoted(Array(Set(added.filter { $0 != "NET_BIND_SERVICE" })).sorted())) in securityContext.capabilities.add")
     }
     if !details.isEmpty { found.append("unrestricted capabilities (\(details.joined(separator: "; ")))") }
+    if checksMasks { found += masks(pod) }
     let volumes: [(String, String)] = spec["volumes"].items.compactMap { volume in
       let kind: String = volume.object?.keys.first { $0 != "name" } ?? "emptyDir"
       return restrictedVolumes.contains(kind) ? nil : (volume["name"].string ?? "", kind)
@@ -182,7 +272,7 @@ enum PodSecurityChecks {
       let kinds: [String] = Array(Set(volumes.map(\.1))).sorted()
       found.append("restricted volume types (\(volumes.count == 1 ? "volume" : "volumes") \(quoted(volumes.map(\.0))) \(volumes.count == 1 ? "uses" : "use") restricted volume \(kinds.count == 1 ? "type" : "types") \(quoted(kinds)))")
     }
-    found += identity(pod)
+    if !isRelaxed { found += identity(pod) }
     found += seccomp(pod)
     return found
   }
@@ -192,10 +282,10 @@ enum PodSecurityChecks {
     let podValue: Bool? = pod["spec"]["securityContext"]["runAsNonRoot"].bool
     let wrong: [String] = named(pod) { $0["securityContext"]["runAsNonRoot"].bool == false }
     let missing: [String] = named(pod) { $0["securityContext"]["runAsNonRoot"].isNull }
-    if !wrong.isEmpty {
-      found.append("runAsNonRoot != true (\(containers(wrong)) must not set securityContext.runAsNonRoot=false)")
-    } else if podValue == false {
-      found.append("runAsNonRoot != true (pod must not set securityContext.runAsNonRoot=false)")
+    let setters: [String] = (podValue == false ? ["pod"] : []) + (wrong.isEmpty ? [] : [containers(wrong)])
+    if !setters.isEmpty {
+      found.append(
+        "runAsNonRoot != true (\(setters.joined(separator: " and ")) must not set securityContext.runAsNonRoot=false)")
     } else if podValue != true, !missing.isEmpty {
       found.append("runAsNonRoot != true (pod or \(containers(missing)) must set securityContext.runAsNonRoot=true)")
     }

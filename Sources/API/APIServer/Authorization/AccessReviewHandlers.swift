@@ -1,5 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import APIResources
 import APISchema
 import JSON
 
@@ -10,40 +11,18 @@ struct AccessReviewHandler: SubresourceHandler {
     let spec: JSONValue = review.object["spec"]
     let kind: String = endpoint.resource.kind.kind
     let isSelf: Bool = kind == "SelfSubjectAccessReview"
-    var errors: [FieldError] = Self.check(spec, isSelf: isSelf)
-    if kind == "LocalSubjectAccessReview" {
-      if spec["nonResourceAttributes"].object != nil {
-        errors.append(.invalid("spec.nonResourceAttributes", spec["nonResourceAttributes"], "disallowed on this kind of request"))
-      }
-      let namespace: String = spec["resourceAttributes"]["namespace"].string ?? ""
-      if spec["resourceAttributes"].object != nil, namespace != endpoint.info.namespace {
-        errors.append(.invalid("spec.resourceAttributes.namespace", .string(namespace), "must match metadata.namespace"))
-      }
-    }
+    let errors: [FieldError] = AccessReviewRules.errors(
+      review.object, kind: kind, namespace: endpoint.info.namespace)
     if !errors.isEmpty { throw StatusError.invalid(GroupKind(endpoint.resource.kind.group, ""), "", errors) }
     let user: UserInfo = isSelf ? endpoint.call.user : Self.user(spec)
     let decision: AuthorizationDecision = await endpoint.core.authorizer.decide(Self.attributes(spec, user))
     var status: JSONValue = ["allowed": .bool(decision.isAllowed)]
     if case .deny = decision { status["denied"] = true }
     if !decision.reason.isEmpty { status["reason"] = .string(decision.reason) }
+    let ignored: String = AccessReviewRules.evaluationError(spec)
+    if !ignored.isEmpty { status["evaluationError"] = .string(ignored) }
     review.object["status"] = status
     try await review.answer(endpoint)
-  }
-
-  private static func check(_ spec: JSONValue, isSelf: Bool) -> [FieldError] {
-    var errors: [FieldError] = []
-    let resource: Bool = spec["resourceAttributes"].object != nil
-    let path: Bool = spec["nonResourceAttributes"].object != nil
-    if resource, path {
-      errors.append(.invalid("spec.nonResourceAttributes", spec["nonResourceAttributes"], "cannot be specified in combination with resourceAttributes"))
-    }
-    if !resource, !path {
-      errors.append(.invalid("spec.resourceAttributes", .null, "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
-    }
-    if !isSelf, (spec["user"].string ?? "").isEmpty, spec["groups"].items.isEmpty {
-      errors.append(.invalid("spec.user", "", "at least one of user or group must be specified"))
-    }
-    return errors
   }
 
   private static func user(_ spec: JSONValue) -> UserInfo {

@@ -46,8 +46,17 @@ final class RBACAuthorizer: Authorizer, Sendable {
   }
 
   func authorize(_ attributes: AuthorizationAttributes) async -> AuthorizationDecision {
+    var missing: [String] = []
+    func isMissing(_ binding: Binding) {
+      let kind: String = binding.isOfCluster ? "ClusterRole" : binding.roleKind
+      let text: String = "\(kind.lowercased()).rbac.authorization.k8s.io \(binding.roleName.goQuoted) not found"
+      if !missing.contains(text) { missing.append(text) }
+    }
     for binding: Binding in await clusterRoleBindings.values where Self.applies(binding, to: attributes.user) {
-      let rules: [PolicyRule] = await clusterRoles.value("", binding.roleName) ?? []
+      guard let rules: [PolicyRule] = await clusterRoles.value("", binding.roleName) else {
+        isMissing(binding)
+        continue
+      }
       if rules.contains(where: { $0.allows(attributes) }) {
         return .allow(
           "RBAC: allowed by ClusterRoleBinding \(binding.name.goQuoted) of ClusterRole \(binding.roleName.goQuoted) to \(Self.subjectText(binding, attributes.user))")
@@ -56,13 +65,20 @@ final class RBACAuthorizer: Authorizer, Sendable {
     if !attributes.namespace.isEmpty {
       for binding: Binding in await roleBindings.values
       where binding.namespace == attributes.namespace && Self.applies(binding, to: attributes.user) {
-        if await rules(of: binding).contains(where: { $0.allows(attributes) }) {
+        let found: [PolicyRule]? = await rules(
+          kind: binding.roleKind, namespace: binding.namespace, name: binding.roleName)
+        guard let found else {
+          isMissing(binding)
+          continue
+        }
+        if found.contains(where: { $0.allows(attributes) }) {
           return .allow(
             "RBAC: allowed by RoleBinding \("\(binding.name)/\(binding.namespace)".goQuoted) of \(binding.roleKind) \(binding.roleName.goQuoted) to \(Self.subjectText(binding, attributes.user))")
         }
       }
     }
-    return .noOpinion("")
+    if missing.isEmpty { return .noOpinion("") }
+    return .noOpinion("RBAC: " + (missing.count == 1 ? missing[0] : "[" + missing.joined(separator: ", ") + "]"))
   }
 
   private func rules(of binding: Binding) async -> [PolicyRule] {

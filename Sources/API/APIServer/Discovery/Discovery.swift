@@ -57,7 +57,9 @@ final class Discovery: Sendable {
 
   /// Answers a discovery path; false where it is none.
   func handle(_ call: APICall, _ segments: [Substring]) async throws -> Bool {
-    guard ["GET", "HEAD"].contains(call.request.method) else {
+    // Groups are told of whatever the method is.
+    let isOfGroups: Bool = segments[0] == "apis" && segments.count <= 2
+    guard isOfGroups || ["GET", "HEAD"].contains(call.request.method) else {
       if segments.count <= 3 { throw ResourceEndpoint.methodNotAllowed }
       return false
     }

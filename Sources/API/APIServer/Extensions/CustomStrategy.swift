@@ -40,7 +40,9 @@ struct CustomStrategy: ResourceStrategy {
   }
 
   var traits: StrategyTraits {
-    StrategyTraits(hasStatus: hasStatus, allowsUnconditionalUpdate: false, scale: scale)
+    StrategyTraits(
+      hasStatus: hasStatus, allowsUnconditionalUpdate: false, scale: scale,
+      updateChecks: [.changeGeneric], statusChecks: [.changeGeneric])
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {

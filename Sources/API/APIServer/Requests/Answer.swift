@@ -11,8 +11,15 @@ import YAML
 extension APICall {
   /// Sends a value as the Accept header asks, without tables or partial forms.
   func answer(_ value: JSONValue, status: HTTPResponseStatus = .ok, schema: KindSchema? = nil) async throws {
-    let form: NegotiatedAnswer = try MediaType.negotiate(
-      accept: accept, allowsForms: false, isPretty: isPretty, hasProtobuf: schema?.isBuiltIn ?? false)
+    let form: NegotiatedAnswer
+    do throws(StatusError) {
+      form = try MediaType.negotiate(
+        accept: accept, allowsForms: false, isPretty: isPretty, hasProtobuf: schema?.isBuiltIn ?? false)
+    } catch {
+      // Groups are not told of by a route with media types of its own.
+      let segments: [Substring] = info.path.split(separator: "/")
+      throw error.code == 406 && segments.first == "apis" && segments.count <= 2 ? MediaType.onlyThese : error
+    }
     try await send(value, as: form, status: status, schema: schema)
   }
 
@@ -39,6 +46,11 @@ extension APICall {
 
   func send(bytes: [UInt8], _ contentType: String, _ status: HTTPResponseStatus) async throws {
     try await response.send(status: status, headers: headers(contentType: contentType), body: ByteBuffer(bytes: bytes))
+  }
+
+  /// Sends 404 and nothing else.
+  func answerNotFound() async throws {
+    try await response.send(status: .notFound, headers: [:], body: ByteBuffer())
   }
 
   /// Sends plain text.

@@ -17,7 +17,8 @@ struct EvictionHandler: SubresourceHandler {
     else { throw ResourceEndpoint.unknownPath }
     let form: NegotiatedAnswer = try endpoint.negotiate()
     let options: WriteOptions = try WriteOptions(.create, query: endpoint.call.query)
-    let eviction: JSONValue = try endpoint.decode(try await endpoint.call.body(), as: schema, validation: options.validation)
+    let eviction: JSONValue = try endpoint.decode(
+      Self.inPresentVersion(try await endpoint.call.body()), as: schema, validation: options.validation)
     let name: String = endpoint.info.name
     guard eviction.objectName.isEmpty || eviction.objectName == name else {
       throw StatusError.badRequest("name in URL does not match name in Eviction object")
@@ -37,6 +38,13 @@ struct EvictionHandler: SubresourceHandler {
       "kind": "Status", "apiVersion": "v1", "metadata": .object(JSONObject()), "status": "Success", "code": 201,
     ]
     try await endpoint.call.send(status, as: form, status: .created, schema: MetaSchemas.status)
+  }
+
+  /// policy/v1beta1 is no longer served, but its evictions, which are the same, still are.
+  private static func inPresentVersion(_ body: [UInt8]) -> [UInt8] {
+    guard var tree: JSONValue = try? JSONValue(parsing: body), tree["apiVersion"] == "policy/v1beta1" else { return body }
+    tree["apiVersion"] = "policy/v1"
+    return tree.bytes
   }
 
   /// Tells in the pod's status why it goes (condition DisruptionTarget), before it goes.

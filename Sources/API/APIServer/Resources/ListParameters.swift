@@ -52,10 +52,20 @@ struct ListParameters: Sendable {
       guard isKnown else {
         throw .badRequest(
           resource.custom != nil || !resource.strategy.traits.selectableFields.isEmpty
-            ? "field label not supported: \(requirement.field)"
+            ? Self.unknownField(requirement.field, resource)
             : "\"\(requirement.field)\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
       }
       if requirement.field == "metadata.name", !requirement.isNegated { name = requirement.value }
+    }
+  }
+
+  /// Each kind has its own words.
+  private static func unknownField(_ field: String, _ resource: ServedResource) -> String {
+    switch (resource.kind.group, resource.kind.kind) {
+    case ("batch", "Job"): "field label \(field.goQuoted) not supported for Job"
+    case ("resource.k8s.io", let kind):
+      "field label not supported for \(resource.kind.apiVersion), Kind=\(kind): \(field)"
+    default: "field label not supported: \(field)"
     }
   }
 

@@ -209,6 +209,7 @@ extension ResourceEndpoint {
     served["metadata"]["managedFields"] = owners
     object = fieldManager(resource.schema).updated(
       live: before, object: served, manager: call.fieldManager, time: call.now.rfc3339)
+    if live.isNull, resource.conversion == nil { return resource.storageSchema.normalizedRequest(object) }
     return resource.storageSchema.normalized(try await resource.toStorage(object))
   }
 

@@ -41,6 +41,26 @@ enum PatchBody: Sendable {
     }
   }
 
+  /// What a patch says twice.
+  static func duplicates(_ bytes: [UInt8], contentType: String?) -> [String] {
+    let type: String = MediaType.base(contentType)
+    guard type.hasPrefix("application/apply-patch") else { return PatchType(rawValue: type)?.duplicates(bytes) ?? [] }
+    return (try? YAML.lenientDocument(String(decoding: bytes, as: UTF8.self)).duplicates) ?? []
+  }
+
+  /// The warnings of a configuration to apply that says things twice.
+  ///
+  /// - Throws: 400 where it must not.
+  static func applyWarnings(_ duplicates: [String], _ validation: FieldValidation) throws(StatusError) -> [String] {
+    if duplicates.isEmpty || validation == .ignore { return [] }
+    if validation == .strict {
+      let lines: String = duplicates.joined(separator: "\n  ")
+      throw .badRequest(
+        "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  \(lines)")
+    }
+    return duplicates
+  }
+
   var isApply: Bool { if case .apply = self { true } else { false } }
 
   /// Built-in resources are refused by the router, custom ones by their handler.
@@ -66,7 +86,8 @@ extension ResourceEndpoint {
     let bytes: [UInt8] = try await call.body()
     let options: WriteOptions = try WriteOptions(.patch, query: call.query, isApply: isApply)
     let body: PatchBody = try PatchBody(bytes, contentType: contentType, isBuiltIn: resource.schema.isBuiltIn)
-    let (result, isNew): (JSONValue, Bool) = try await patch(body, options)
+    let duplicates: [String] = PatchBody.duplicates(bytes, contentType: contentType)
+    let (result, isNew): (JSONValue, Bool) = try await patch(body, options, duplicates: duplicates)
     try await send(result, as: form, status: isNew ? .created : .ok)
   }
 
@@ -80,14 +101,16 @@ extension ResourceEndpoint {
     }
   }
 
-  func patch(_ body: PatchBody, _ options: WriteOptions) async throws -> (JSONValue, isNew: Bool) {
+  func patch(
+    _ body: PatchBody, _ options: WriteOptions, duplicates: [String] = []
+  ) async throws -> (JSONValue, isNew: Bool) {
     let name: String = info.name
     var create: (@Sendable () async throws -> JSONValue)?
     if case .apply(let configuration) = body, info.subresource.isEmpty {
-      create = { try await createByApply(configuration, options) }
+      create = { try await createByApply(configuration, options, duplicates) }
     }
     let plan: UpdatePlan = UpdatePlan(
-      name: name, change: { live in try await patched(live, body, options) }, create: create,
+      name: name, change: { live in try await patched(live, body, options, duplicates) }, create: create,
       retriesConflicts: !Self.namesRevision(body), options: options)
     return try await run(plan)
   }
@@ -99,7 +122,9 @@ extension ResourceEndpoint {
     }
   }
 
-  private func createByApply(_ configuration: JSONValue, _ options: WriteOptions) async throws -> JSONValue {
+  private func createByApply(
+    _ configuration: JSONValue, _ options: WriteOptions, _ duplicates: [String]
+  ) async throws -> JSONValue {
     try await core.authorizer.require(
       AuthorizationAttributes(
         user: call.user, verb: "create", group: info.group, resource: info.resource, namespace: info.namespace,
@@ -112,13 +137,13 @@ extension ResourceEndpoint {
     if !configuration.objectUID.isEmpty {
       throw StatusError.conflict(group, info.name, "uid mismatch: the provided object specified uid \(configuration.objectUID), and no existing object was found")
     }
-    let applied: JSONValue = try await patched(empty, .apply(configuration), options, isNew: true)
+    let applied: JSONValue = try await patched(empty, .apply(configuration), options, duplicates, isNew: true)
     return try await create(applied, options: options, isApply: true)
   }
 
   /// The object after the patch, in the store's form, admitted.
   private func patched(
-    _ live: JSONValue, _ body: PatchBody, _ options: WriteOptions, isNew: Bool = false
+    _ live: JSONValue, _ body: PatchBody, _ options: WriteOptions, _ duplicates: [String], isNew: Bool = false
   ) async throws -> JSONValue {
     // As the object would be answered: messages of refused patches show it.
     let current: JSONValue = resource.schema.normalized(try await servedForm(live))
@@ -126,14 +151,19 @@ extension ResourceEndpoint {
     let decoded: DecodedObject
     switch body {
     case .json(let patch):
-      decoded = try schema.decodePatched(try current.jsonPatched(with: patch), validation: options.validation)
+      decoded = try schema.decodePatched(try current.jsonPatched(with: patch), validation: options.validation,
+        duplicates: duplicates)
     case .merge(let patch):
-      decoded = try schema.decodePatched(current.mergePatched(with: patch), validation: options.validation)
+      decoded = try schema.decodePatched(
+        current.mergePatched(with: patch), validation: options.validation, duplicates: duplicates)
     case .strategic(let patch):
       decoded = try schema.decodePatched(
-        try schema.strategicallyPatched(current, with: patch), validation: options.validation, strategicPatch: patch)
+        try schema.strategicallyPatched(current, with: patch), validation: options.validation, strategicPatch: patch,
+        duplicates: duplicates)
     case .apply(let configuration):
-      decoded = DecodedObject(object: try applied(current, configuration, options), warnings: [])
+      decoded = DecodedObject(
+        object: try applied(current, configuration, options),
+        warnings: try PatchBody.applyWarnings(duplicates, options.validation))
     }
     call.warnings.add(decoded.warnings)
     var given: JSONValue = decoded.object

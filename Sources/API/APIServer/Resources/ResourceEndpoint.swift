@@ -73,7 +73,8 @@ struct ResourceEndpoint: Sendable {
     guard info.parts.count <= 2 || resource.definition.subresource(info.subresource) != nil else {
       throw Self.unknownPath
     }
-    if !isScopeRight { throw Self.unknownPath }
+    if !isScopeRight || !hasNamedPath { throw Self.unknownPath }
+    if call.request.method == "HEAD" { throw Self.methodNotAllowed }
     guard Self.allows(resource, info) else { throw Self.methodNotAllowed }
     if group == GroupResource("", "endpoints") {
       call.warnings.add("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
@@ -93,6 +94,12 @@ struct ResourceEndpoint: Sendable {
     case "deletecollection": try await deleteCollection()
     default: throw Self.methodNotAllowed
     }
+  }
+
+  /// What is only ever made, such as a review, has no paths of its own.
+  private var hasNamedPath: Bool {
+    guard !info.name.isEmpty, info.subresource.isEmpty, resource.custom == nil else { return true }
+    return !["get", "update", "patch", "delete"].filter(resource.definition.verbs.names.contains).isEmpty
   }
 
   /// A namespaced object must be named with its namespace, and one of the cluster without.

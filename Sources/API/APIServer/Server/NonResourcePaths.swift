@@ -16,6 +16,7 @@ struct NonResourcePaths: Sendable {
     switch segments.first ?? "" {
     case "healthz", "livez": return try await health(call, isReady: true)
     case "readyz": return try await health(call, isReady: core.isReady.withLock { $0 })
+    case "version" where !["GET", "HEAD"].contains(call.request.method): throw ResourceEndpoint.methodNotAllowed
     case "version": return try await call.answer(ServerVersion.json)
     case "metrics": return try await call.send(bytes: Array(core.metrics.text.utf8), "text/plain; version=0.0.4; charset=utf-8", .ok)
     case "api", "apis": if try await core.discovery.handle(call, segments) { return }
@@ -27,6 +28,7 @@ struct NonResourcePaths: Sendable {
     case "": if path == "/" { return try await call.answer(["paths": JSONValue(core.discovery.paths)]) }
     default: break
     }
+    if segments.first == "openapi" { return try await call.answerNotFound() }
     if segments.first == "apis" || segments.first == "api" { throw ResourceEndpoint.unknownPath }
     try await call.answer(text: "404 page not found\n", status: .notFound)
   }

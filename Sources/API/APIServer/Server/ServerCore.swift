@@ -93,6 +93,7 @@ enum ResetFields {
       case .annotationsOnly: return [["spec"], ["metadata", "labels"]]
       case .kept: return [["spec"], ["metadata"]]
       }
+    case "finalize": return hasStatus ? [["status"]] : []
     default: return []
     }
   }
