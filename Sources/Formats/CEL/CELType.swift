@@ -1,7 +1,7 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 /// The type of an expression.
-public indirect enum CELType: Sendable, Hashable {
+public indirect enum CELType: Sendable, Hashable, CustomStringConvertible {
   /// Known when the expression is evaluated.
   case dyn
   case null, bool, int, uint, double, string, bytes, timestamp, duration
@@ -19,6 +19,9 @@ public indirect enum CELType: Sendable, Hashable {
 
   /// A value of a type that may be there.
   public static func optional(_ type: CELType) -> CELType { .opaque("optional_type", [type]) }
+
+  /// The type as cel-go prints it.
+  public var description: String { name }
 
   var name: String {
     switch self {
@@ -81,7 +84,7 @@ final class Node: Sendable {
     case call(String, target: Node?, [Node])
     case list([Node], optional: Set<Int>)
     case map([(key: Node, value: Node, isOptional: Bool)])
-    case structure(String, [(name: String, value: Node)])
+    case structure(String, [(name: String, value: Node, isOptional: Bool)])
     case comprehension(ComprehensionKind, range: Node, first: String, second: String?, filter: Node?, step: Node)
     /// cel.bind, and the optional macros: a variable and what uses it.
     case bind(String, Node, Node)

@@ -3,14 +3,20 @@
 /// What expressions may refer to.
 public struct CELEnvironment: Sendable {
   private let variables: [String: CELType]
+  private let buildsObjects: Bool
 
   /// An environment with the given variables.
-  public init(variables: [String: CELType]) { self.variables = variables }
+  ///
+  /// - Parameter buildsObjects: Whether expressions may say `Object{...}` and `JSONPatch{...}`.
+  public init(variables: [String: CELType], buildsObjects: Bool = false) {
+    self.variables = variables
+    self.buildsObjects = buildsObjects
+  }
 
   /// Reads and checks an expression.
   public func compile(_ text: String) throws(CELIssues) -> CELProgram {
     let root: Node = try Parser.parse(text)
-    var checker: Checker = Checker(variables: variables)
+    var checker: Checker = Checker(variables: variables, buildsObjects: buildsObjects)
     let type: CELType = checker.check(root)
     guard checker.issues.isEmpty else { throw CELIssues(checker.issues, in: text) }
     return CELProgram(text: text, root: root, type: type, types: checker.types)
@@ -130,14 +136,21 @@ struct Evaluator {
   }
 
   /// An object of named fields: `Object{...}` and `JSONPatch{...}` of mutations.
-  private mutating func structure(_ name: String, _ fields: [(name: String, value: Node)]) throws(CELError) -> CELValue {
+  private mutating func structure(
+    _ name: String, _ fields: [(name: String, value: Node, isOptional: Bool)]
+  ) throws(CELError) -> CELValue {
     try spend(Self.mapCost + Self.listCost)
     var map: CELMap = CELMap()
     for field in fields {
       let inner: CELValue = try value(field.value)
-      map[.string(field.name)] = inner
+      guard field.isOptional else {
+        map[.string(field.name)] = inner
+        continue
+      }
+      guard case .optional(let content) = inner else { throw .noOverload }
+      map[.string(field.name)] = content
     }
-    return .map(map)
+    return .object(CELStructure(name: name, fields: map))
   }
 
   static func has(_ object: CELValue, _ name: String) throws(CELError) -> Bool {

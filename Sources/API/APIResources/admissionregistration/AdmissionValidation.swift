@@ -118,8 +118,7 @@ enum AdmissionPolicyValidation {
       }
     }
     if isMutating {
-      if spec["mutations"].isVoid { errors.append(.required(path.child("mutations"))) }
-      return errors + ExpressionValidation.policyErrors(spec, path, isMutating: true)
+      return errors + mutatingErrors(spec, path)
     }
     if spec["validations"].isVoid, spec["auditAnnotations"].isVoid {
       errors.append(
@@ -128,6 +127,31 @@ enum AdmissionPolicyValidation {
         .required(path.child("auditAnnotations"), "validations or auditAnnotations must contain at least one item"))
     }
     errors += ExpressionValidation.policyErrors(spec, path, isMutating: false)
+    return errors
+  }
+
+  /// Nothing is left to change of what is deleted.
+  private static let mutable: [String] = ["*", "CONNECT", "CREATE", "UPDATE"]
+
+  private static func mutatingErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    for rule: JSONValue in spec["matchConstraints"]["resourceRules"].items {
+      for operation: String in rule["operations"].strings where !mutable.contains(operation) {
+        errors.append(
+          .notSupported(
+            path.child("matchConstraints", "resourceRules", "operations"), .string(operation), mutable))
+      }
+    }
+    errors += ExpressionValidation.policyErrors(spec, path, isMutating: true)
+    if spec["mutations"].isVoid {
+      errors.append(.required(path.child("mutations"), "mutations must contain at least one item"))
+    }
+    let policy: JSONValue = spec["reinvocationPolicy"]
+    if policy.plain.isEmpty {
+      errors.append(.required(path.child("reinvocationPolicy")))
+    } else if !["IfNeeded", "Never"].contains(policy.plain) {
+      errors.append(.notSupported(path.child("reinvocationPolicy"), policy, ["IfNeeded", "Never"]))
+    }
     return errors
   }
 

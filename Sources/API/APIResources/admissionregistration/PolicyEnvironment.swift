@@ -17,16 +17,25 @@ public enum PolicyEnvironment {
 
   /// For the expressions of a policy.
   ///
-  /// - Parameter known: The types of the policy's variables; nil where it has none.
-  public static func policy(hasParameters: Bool, known: [String: CELType]? = nil) -> CELEnvironment {
+  /// - Parameters:
+  ///   - known: The types of the policy's variables; nil where it has none.
+  ///   - buildsObjects: Whether these are mutations.
+  public static func policy(
+    hasParameters: Bool, known: [String: CELType]? = nil, buildsObjects: Bool = false
+  ) -> CELEnvironment {
     var all: [String: CELType] = variables
     if hasParameters { all["params"] = .dyn }
     if let known { all["variables"] = .object(CELObjectType("kubernetes.variables", known)) }
-    return CELEnvironment(variables: all)
+    return CELEnvironment(variables: all, buildsObjects: buildsObjects)
   }
 
-  /// The expressions of a policy's variables, in order, and the environment of what uses them; a variable that does
-  /// not compile is left out.
+  /// What the expression of a mutation gives.
+  public static func result(ofMutation patchType: String) -> CELType {
+    patchType == "JSONPatch" ? .list(.opaque("JSONPatch", [])) : .opaque("Object", [])
+  }
+
+  /// The expressions of a policy's variables, in order, and the environment of what uses them (its mutations, where it
+  /// has some); a variable that does not compile is left out.
   public static func variables(_ spec: JSONValue) -> (programs: [(name: String, program: CELProgram)], CELEnvironment) {
     let hasParameters: Bool = spec["paramKind"].isThere
     var known: [String: CELType] = [:]
@@ -37,7 +46,9 @@ public enum PolicyEnvironment {
       known[variable["name"].plain] = program.type
       programs.append((variable["name"].plain, program))
     }
-    return (programs, policy(hasParameters: hasParameters, known: known))
+    return (
+      programs, policy(hasParameters: hasParameters, known: known, buildsObjects: spec["mutations"].isThere)
+    )
   }
 }
 
@@ -107,7 +118,11 @@ enum ExpressionValidation {
     }
     let environment: CELEnvironment = PolicyEnvironment.policy(hasParameters: hasParameters, known: known)
     errors += conditionErrors(spec, path, PolicyEnvironment.policy(hasParameters: hasParameters))
-    if isMutating { return errors }
+    if isMutating {
+      let building: CELEnvironment = PolicyEnvironment.policy(
+        hasParameters: hasParameters, known: known, buildsObjects: true)
+      return errors + mutationErrors(spec, path, building)
+    }
     for (place, rule) in spec["validations"].items.enumerated() {
       errors += validationErrors(rule, path.child("validations").index(place), environment)
     }
@@ -123,6 +138,46 @@ enum ExpressionValidation {
       }
     }
     return errors
+  }
+
+  private static func mutationErrors(
+    _ spec: JSONValue, _ path: FieldPath, _ environment: CELEnvironment
+  ) -> [FieldError] {
+    var errors: [FieldError] = []
+    let keys: [String: String] = ["JSONPatch": "jsonPatch", "ApplyConfiguration": "applyConfiguration"]
+    for (place, mutation) in spec["mutations"].items.enumerated() {
+      let own: FieldPath = path.child("mutations").index(place)
+      let type: String = mutation["patchType"].plain
+      guard let key: String = keys[type] else {
+        errors.append(
+          type.isEmpty
+            ? .required(own.child("patchType"))
+            : .notSupported(own.child("patchType"), .string(type), ["ApplyConfiguration", "JSONPatch"]))
+        continue
+      }
+      let expression: JSONValue = mutation[key]["expression"]
+      if mutation[key].isNull {
+        errors.append(.required(own.child(key), "must be specified when patchType is \(type)"))
+      } else if expression.plain.trimmedBlanks.isEmpty {
+        errors.append(.required(own.child(key, "expression")))
+      } else {
+        errors += mutationErrors(expression, own.child(key, "expression"), environment, type)
+      }
+      for other: String in keys.values where other != key && mutation[other].isThere {
+        errors.append(.invalid(own.child(other), .string("{\(other)}"), "must not be specified when patchType is \(type)"))
+      }
+    }
+    return errors
+  }
+
+  private static func mutationErrors(
+    _ text: JSONValue, _ path: FieldPath, _ environment: CELEnvironment, _ patchType: String
+  ) -> [FieldError] {
+    let wanted: CELType = PolicyEnvironment.result(ofMutation: patchType)
+    do throws(CELIssues) {
+      let type: CELType = try environment.compile(text.plain.trimmedBlanks).type
+      return type == wanted ? [] : [.invalid(path, text, "must evaluate to \(wanted) but got \(type)")]
+    } catch { return [.invalid(path, text, "compilation failed: \(error)")] }
   }
 
   private static func validationErrors(_ rule: JSONValue, _ path: FieldPath, _ environment: CELEnvironment) -> [FieldError] {

@@ -24,6 +24,10 @@ struct AdmissionRequest: Sendable {
   var user: UserInfo
   var now: Timestamp
   var warnings: WarningSink
+  /// What of the changes asks for a second round.
+  let reinvocation: Reinvocation = Reinvocation()
+  /// Brings an object of the served version, as somebody changed it, into the store's form, with defaults.
+  let toStorageForm: @Sendable (_ served: JSONValue) async throws -> JSONValue
 
   init(
     _ operation: Operation, _ endpoint: ResourceEndpoint, object: JSONValue, old: JSONValue?, isDryRun: Bool,
@@ -42,6 +46,7 @@ struct AdmissionRequest: Sendable {
     user = endpoint.call.user
     now = endpoint.call.now
     warnings = endpoint.call.warnings
+    toStorageForm = { try await endpoint.toStorageForm($0, endpoint.context(), live: nil) }
   }
 
   /// Whether this is about pods themselves, not one of their subresources.
@@ -75,6 +80,9 @@ struct AdmissionChain: Sendable {
   func admit(_ given: AdmissionRequest) async throws -> JSONValue {
     var request: AdmissionRequest = given
     for plugin: any AdmissionPlugin in plugins { try await plugin.admit(&request) }
+    if request.reinvocation.beginSecondRound() {
+      for plugin: any AdmissionPlugin in plugins { try await plugin.admit(&request) }
+    }
     return request.object
   }
 

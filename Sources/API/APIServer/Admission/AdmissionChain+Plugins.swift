@@ -36,6 +36,9 @@ extension AdmissionChain {
         storageClasses: try storage("storage.k8s.io", "storageclasses"),
         ingressClasses: try storage("networking.k8s.io", "ingressclasses")),
       RBACEscalation(authorizer: authorizer, rbac: rbac),
+      MutationAdmission(
+        policies: try storage(hooks, "mutatingadmissionpolicies"),
+        bindings: try storage(hooks, "mutatingadmissionpolicybindings"), registry: registry, authorizer: authorizer),
       WebhookAdmission(
         mutating: try storage(hooks, "mutatingwebhookconfigurations"),
         validating: try storage(hooks, "validatingwebhookconfigurations"), registry: registry,

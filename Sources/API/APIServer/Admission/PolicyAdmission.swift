@@ -44,7 +44,7 @@ struct PolicyAdmission: AdmissionPlugin {
   ) async throws {
     let parameters: [JSONValue]
     do {
-      parameters = try await self.parameters(policy["spec"], binding["spec"]["paramRef"], request)
+      parameters = try await PolicyParameters.of(policy["spec"], binding["spec"]["paramRef"], request, registry)
     } catch let error as CELError {
       let isIgnored: Bool = policy["spec"]["failurePolicy"].string == "Ignore"
       if !isIgnored { throw denial(Refusal(message: "failed to configure binding: \(error)", reason: ""), policy, binding, request) }
@@ -80,50 +80,6 @@ struct PolicyAdmission: AdmissionPlugin {
     error.details["causes"] = [["message": .string(words)]]
     return error
   }
-
-  /// The objects that a binding's paramRef names; one null where the policy has no parameters.
-  private func parameters(_ spec: JSONValue, _ reference: JSONValue, _ request: AdmissionRequest) async throws -> [JSONValue] {
-    let kind: JSONValue = spec["paramKind"]
-    guard !kind.isNull, !reference.isNull else { return [.null] }
-    let wanted: GroupVersionKind = Self.kind(kind)
-    guard let resource: ServedResource = registry.all.first(where: { $0.kind == wanted }), let storage: ObjectStorage = resource.storage
-    else {
-      throw CELError(
-        "failed to find resource referenced by paramKind: '\(kind["apiVersion"].string ?? ""), Kind=\(kind["kind"].string ?? "")'")
-    }
-    var namespace: String = ""
-    if resource.definition.isNamespaced {
-      namespace = reference["namespace"].string ?? request.namespace
-      if namespace.isEmpty {
-        throw CELError("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources")
-      }
-    } else if reference["namespace"].string?.isEmpty == false {
-      throw CELError("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")
-    }
-    var found: [JSONValue] = []
-    if let name: String = reference["name"].string, !name.isEmpty {
-      if let object: JSONValue = try await storage.object(namespace: namespace, name: name) { found = [object] }
-    } else {
-      let objects: [CachedObject] = try await storage.list(
-        ListRequest(namespace: namespace.isEmpty ? nil : namespace)).objects
-      found = try objects.map { try ObjectStorage.tree($0) }.filter {
-        reference["selector"].object?.isEmpty == true || Selectors.matches(reference["selector"], $0.objectLabels)
-      }
-    }
-    if found.isEmpty, reference["parameterNotFoundAction"].string == "Deny" {
-      throw CELError("no params found for policy binding with `Deny` parameterNotFoundAction")
-    }
-    var shown: [JSONValue] = []
-    for object: JSONValue in found { shown.append(try await resource.fromStorage(object)) }
-    return shown
-  }
-
-  private static func kind(_ reference: JSONValue) -> GroupVersionKind {
-    let parts: [Substring] = (reference["apiVersion"].string ?? "").split(separator: "/")
-    let kind: String = reference["kind"].string ?? ""
-    if parts.count == 2 { return GroupVersionKind(String(parts[0]), String(parts[1]), kind) }
-    return GroupVersionKind("", String(parts.first ?? ""), kind)
-  }
 }
 
 /// The compiled expressions of a policy.
@@ -136,8 +92,8 @@ struct PolicyEvaluation: Sendable {
 
   private let spec: JSONValue
   private let variables: [(name: String, program: CELProgram)]
-  private let environment: CELEnvironment
-  private let fails: Bool
+  let environment: CELEnvironment
+  let fails: Bool
 
   init(_ spec: JSONValue) {
     self.spec = spec
@@ -148,22 +104,45 @@ struct PolicyEvaluation: Sendable {
   /// What the validations say; nothing where the conditions of the policy do not hold.
   func answers(_ given: PolicyQuestion, _ parameter: JSONValue) async -> [Answer] {
     var question: PolicyQuestion = given
-    question.bindings["params"] = RuleValues.plain(parameter)
     do throws(CELError) {
-      let environment: CELEnvironment = PolicyEnvironment.policy(hasParameters: !spec["paramKind"].isNull)
-      if try await !question.holds(spec["matchConditions"].items, environment) { return [] }
+      if try await !holds(&question, parameter) { return [] }
     } catch { return fails ? [Answer(message: "\(error)", reason: "")] : [] }
+    await bindVariables(&question)
+    var answers: [Answer] = []
+    for rule: JSONValue in spec["validations"].items {
+      if let answer: Answer = await answer(rule, &question) { answers.append(answer) }
+    }
+    for annotation: JSONValue in spec["auditAnnotations"].items {
+      if let answer: Answer = await failure(annotation, &question) { answers.append(answer) }
+    }
+    return answers
+  }
+
+  /// Whether the conditions of the policy hold, with a parameter, which is bound.
+  func holds(_ question: inout PolicyQuestion, _ parameter: JSONValue) async throws(CELError) -> Bool {
+    question.bindings["params"] = RuleValues.plain(parameter)
+    let environment: CELEnvironment = PolicyEnvironment.policy(hasParameters: !spec["paramKind"].isNull)
+    return try await question.holds(spec["matchConditions"].items, environment)
+  }
+
+  func bindVariables(_ question: inout PolicyQuestion) async {
     var values: [String: Result<CELValue, CELError>] = [:]
     for (name, program) in variables {
       question.bindings["variables"] = .object(PolicyVariables(values: values))
       do throws(CELError) { values[name] = .success(try await question.value(program)) } catch { values[name] = .failure(error) }
     }
     question.bindings["variables"] = .object(PolicyVariables(values: values))
-    var answers: [Answer] = []
-    for rule: JSONValue in spec["validations"].items {
-      if let answer: Answer = await answer(rule, &question) { answers.append(answer) }
+  }
+
+  /// Nobody keeps annotations of the audit; one that has no value refuses the write all the same.
+  private func failure(_ annotation: JSONValue, _ question: inout PolicyQuestion) async -> Answer? {
+    let text: String = annotation["valueExpression"].string ?? ""
+    do throws(CELError) {
+      _ = try await question.value(try PolicyQuestion.compile(environment, text))
+      return nil
+    } catch {
+      return fails ? Answer(message: "expression '\(text)' resulted in error: \(error)", reason: "") : nil
     }
-    return answers
   }
 
   private func answer(_ rule: JSONValue, _ question: inout PolicyQuestion) async -> Answer? {

@@ -19,11 +19,21 @@ struct WebhookAdmission: AdmissionPlugin {
 
   func admit(_ request: inout AdmissionRequest) async throws {
     guard !Self.isExempt(request), request.operation != .delete else { return try await mutateDeletion(request) }
-    for (configuration, hook) in try await hooks(mutating, request) {
+    let reinvocation: Reinvocation = request.reinvocation
+    let all: [(JSONValue, JSONValue)] = try await hooks(mutating, request)
+    if all.isEmpty { return }
+    reinvocation.begin(Self.name, request.object)
+    for (configuration, hook) in all {
+      let key: String = JSONValue([configuration.objectName, hook["name"].string ?? ""]).text
+      if reinvocation.skips(Self.name, key) { continue }
+      let before: JSONValue = request.object
       if let answer: JSONValue = try await call(hook, configuration, request), let patch: String = answer["patch"].string {
-        try Self.apply(patch, to: &request, hook)
+        try await Self.apply(patch, to: &request, hook)
       }
+      if request.object != before { reinvocation.changed(Self.name) }
+      if hook["reinvocationPolicy"].string == "IfNeeded" { reinvocation.ran(Self.name, key) }
     }
+    reinvocation.end(Self.name, request.object)
   }
 
   private func mutateDeletion(_ request: AdmissionRequest) async throws {
@@ -134,11 +144,19 @@ struct WebhookAdmission: AdmissionPlugin {
     return ["kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": question]
   }
 
-  private static func apply(_ patch: String, to request: inout AdmissionRequest, _ hook: JSONValue) throws {
+  /// The hook has seen the object in the served version, and patches that.
+  private static func apply(_ patch: String, to request: inout AdmissionRequest, _ hook: JSONValue) async throws {
     guard let data: Data = Data(base64Encoded: patch), let operations: JSONValue = try? JSONValue(parsing: [UInt8](data)) else {
       throw StatusError.internalError("webhook \((hook["name"].string ?? "").goQuoted) sent a patch that cannot be read")
     }
-    let patched: JSONValue = try request.object.jsonPatched(with: operations)
-    request.object = try request.resource.storageSchema.decodePatched(patched, validation: .ignore).object
+    let served: JSONValue = try await request.resource.fromStorage(request.object)
+    let patched: JSONValue = try served.jsonPatched(with: operations)
+    let schema: KindSchema = request.resource.schema
+    // What a subresource takes is of another kind.
+    guard request.object["kind"].string == schema.kind.kind else {
+      request.object = try request.resource.storageSchema.decodePatched(patched, validation: .ignore).object
+      return
+    }
+    request.object = try await request.toStorageForm(try schema.decodePatched(patched, validation: .ignore).object)
   }
 }

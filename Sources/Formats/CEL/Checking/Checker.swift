@@ -7,10 +7,14 @@ struct Checker {
   ]
 
   private var scopes: [[String: CELType]]
+  private let buildsObjects: Bool
   private(set) var issues: [CELIssues.Issue] = []
   private(set) var types: [ObjectIdentifier: CELType] = [:]
 
-  init(variables: [String: CELType]) { scopes = [variables] }
+  init(variables: [String: CELType], buildsObjects: Bool) {
+    scopes = [variables]
+    self.buildsObjects = buildsObjects
+  }
 
   mutating func check(_ node: Node) -> CELType {
     let type: CELType = infer(node)
@@ -48,10 +52,7 @@ struct Checker {
         return entry.isOptional ? Self.content(type) ?? .dyn : type
       }
       return .map(Self.join(keys), Self.join(values))
-    case .structure(let name, let fields):
-      for field in fields { _ = check(field.value) }
-      return name == "Object" || name.hasPrefix("Object.") || name == "JSONPatch"
-        ? .dyn : fail(node, "undeclared reference to '\(name)' (in container '')")
+    case .structure(let name, let fields): return structure(node, name, fields)
     case .comprehension(let kind, let range, let first, let second, let filter, let step):
       return comprehension(node, kind, check(range), first, second, filter, step)
     case .bind(let name, let value, let body):
@@ -60,6 +61,33 @@ struct Checker {
       defer { scopes.removeLast() }
       return check(body)
     }
+  }
+
+  /// The fields of an operation of a JSON patch.
+  private static let operation: [String: CELType] = ["op": .string, "path": .string, "from": .string, "value": .dyn]
+
+  private mutating func structure(
+    _ node: Node, _ name: String, _ fields: [(name: String, value: Node, isOptional: Bool)]
+  ) -> CELType {
+    let isOperation: Bool = name == "JSONPatch"
+    var isKnown: Bool = buildsObjects && (isOperation || name == "Object" || name.hasPrefix("Object."))
+    if !isKnown { _ = fail(node, "undeclared reference to '\(name)' (in container '')") }
+    for field in fields {
+      var type: CELType = check(field.value)
+      if field.isOptional { type = Self.content(type) ?? .dyn }
+      guard isKnown, isOperation else { continue }
+      guard let wanted: CELType = Self.operation[field.name] else {
+        _ = fail(field.value, "undefined field '\(field.name)'")
+        isKnown = false
+        continue
+      }
+      var bindings: [String: CELType] = [:]
+      if !Self.isAssignable(type, to: wanted, &bindings) {
+        _ = fail(
+          field.value, "expected type of field '\(field.name)' is '\(wanted.name)' but provided type is '\(type.name)'")
+      }
+    }
+    return isKnown ? .opaque(name, []) : .error
   }
 
   private static func type(of value: CELValue) -> CELType {
@@ -93,6 +121,10 @@ struct Checker {
     switch inner ?? operand {
     case .dyn: field = .dyn
     case .error: field = .error
+    case .opaque(let type, []) where type == "Object" || type.hasPrefix("Object."): field = .dyn
+    case .opaque("JSONPatch", []):
+      guard let type: CELType = Self.operation[name] else { return fail(node, "undefined field '\(name)'") }
+      field = type
     case .map(_, let value): field = value
     case .object(let object):
       guard let type: CELType = object.fields[name] else { return fail(node, "undefined field '\(name)'") }

@@ -224,6 +224,7 @@ enum Declarations {
     isGreaterThan|Semver(Semver)->bool
     compareTo|Semver(Semver)->int
     format.named|(string)->optional(Format)
+    jsonpatch.escapeKey|(string)->string
     validate|Format(string)->optional(list(string))
     path|Authorizer(string)->PathCheck
     check|PathCheck(string)->Decision

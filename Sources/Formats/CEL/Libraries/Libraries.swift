@@ -41,6 +41,8 @@ enum Libraries {
       if name == "isSemver" { return .bool(version != nil) }
       guard let version else { throw CELError("No Major.Minor.Patch elements found") }
       return .object(version)
+    case "jsonpatch.escapeKey":
+      return .string(text.map { $0 == "/" ? "~1" : $0 == "~" ? "~0" : String($0) }.joined())
     case "format.named": return .optional(NamedFormat.known.contains(text) ? .object(NamedFormat(name: text)) : nil)
     default: return nil
     }

@@ -212,17 +212,17 @@ struct Parser {
   }
 
   private mutating func structure(_ name: String, _ offset: Int) throws(Failure) -> Node {
-    var fields: [(name: String, value: Node)] = []
+    var fields: [(name: String, value: Node, isOptional: Bool)] = []
     while !isAt("}") {
       let isOptional: Bool = take("?")
-      guard !isOptional, current.kind == .identifier || current.kind == .quotedIdentifier else {
+      guard current.kind == .identifier || current.kind == .quotedIdentifier else {
         fail("Syntax error: mismatched input '\(current.source)' expecting {'}', ',', '?', IDENTIFIER}")
         throw Failure()
       }
       let field: String = current.text
       place += 1
       try require(":")
-      fields.append((field, try expression()))
+      fields.append((field, try expression(), isOptional))
       if !take(",") { break }
     }
     try require("}")
