@@ -89,6 +89,8 @@ class Cluster:
         self.root = root
         self.api = API(f"{root}/node/etc/kubernetes/admin.conf")
         self.machine = Machine(root)
+        # What the last wait waited for at its end.
+        self.awaited = []
         # What the machine has without any pod: links and addresses of the test's own.
         self.base = {line for line in self.machine.network() if "cni0" not in line and "veth" not in line}
 
@@ -175,5 +177,6 @@ class Cluster:
             waited = time.monotonic() - start
             if not found:
                 return waited
+            self.awaited = found
             assert waited < seconds, f"{what}: after {seconds} s\n" + "\n".join(found)
             time.sleep(0.1)

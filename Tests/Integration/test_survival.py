@@ -374,6 +374,8 @@ def test_waves_of_pods_end_as_they_began(cluster, namespace, say):
     for number in range(4):
         cluster.scale(namespace, "wave", 50)
         up = cluster.wait_until_whole(PATIENCE, f"wave {number}")
+        if up > 10:
+            say("the last to come:", "; ".join(cluster.awaited[:5]))
         cluster.scale(namespace, "wave", 0)
         down = cluster.wait_until_whole(PATIENCE, f"after wave {number}")
         say(f"50 pods came in {up:.1f} s and went in {down:.1f} s")

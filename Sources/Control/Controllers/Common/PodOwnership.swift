@@ -130,7 +130,8 @@ enum Ownership {
     metadata["ownerReferences"] = [reference]
     do throws(KubeClientError) {
       return try await client.patch(
-        Object.self, namespace: object.metadata.namespace, name: object.metadata.name, .strategic(["metadata": metadata]))
+        Object.self, namespace: object.metadata.namespace, name: object.metadata.name,
+        .strategic(["metadata": metadata]))
     } catch {
       // Gone, or another object of the same name: either way there is nothing to own.
       guard error.isNotFound || error.isInvalid || error.isConflict else { throw error }
