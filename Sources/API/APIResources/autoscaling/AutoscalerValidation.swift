@@ -20,8 +20,11 @@ enum AutoscalerValidation {
     if spec["minReplicas"].isThere, least < 1 {
       errors.append(.invalid(path.child("minReplicas"), .int(least), "must be greater than or equal to 1"))
     }
-    if most < 1 { errors.append(.required(path.child("maxReplicas"), "must be set and greater than 0")) }
-    if most < least {
+    if most == 0 { errors.append(.required(path.child("maxReplicas"), "must be set and greater than 0")) }
+    if most < 0 {
+      errors.append(.invalid(path.child("maxReplicas"), .int(most), "must be greater than or equal to 1"))
+    }
+    if spec["minReplicas"].isThere, most < least {
       errors.append(.invalid(path.child("maxReplicas"), .int(most), "must be greater than or equal to `minReplicas`"))
     }
     errors += referenceErrors(spec["scaleTargetRef"], path.child("scaleTargetRef"), isTarget: true)

@@ -288,6 +288,40 @@ enum PersistentVolumeClaimValidation {
   static func statusErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("status", "capacity")
     let capacity: JSONValue = object["status"]["capacity"]
-    return capacity.sortedKeys.flatMap { ResourceRules.quantityErrors($0, capacity[$0], path.key($0)) }
+    var errors: [FieldError] = []
+    if object["spec"]["accessModes"].isVoid { errors.append(.required(FieldPath("Spec", "accessModes"))) }
+    errors += capacity.sortedKeys.flatMap { ResourceRules.quantityErrors($0, capacity[$0], path.key($0)) }
+    return errors + resizeErrors(object["status"])
+  }
+
+  private static let resizeStates: [String] = [
+    "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizePending", "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+  ]
+
+  /// How far the growth of a claim has come.
+  private static func resizeErrors(_ status: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = []
+    let states: FieldPath = FieldPath("status", "allocatedResourceStatuses")
+    for key: String in status["allocatedResourceStatuses"].sortedKeys {
+      errors += keyErrors(key, states)
+      if !resizeStates.contains(status["allocatedResourceStatuses"][key].plain) {
+        errors.append(.notSupported(states, .string(key), resizeStates.sorted()))
+      }
+    }
+    let resources: FieldPath = FieldPath("status", "allocatedResources")
+    for key: String in status["allocatedResources"].sortedKeys {
+      let wrong: [FieldError] = keyErrors(key, resources)
+      let value: JSONValue = status["allocatedResources"][key]
+      errors += wrong.isEmpty ? ResourceRules.quantityErrors(key, value, resources.key(key)) : wrong
+    }
+    return errors
+  }
+
+  private static func keyErrors(_ key: String, _ path: FieldPath) -> [FieldError] {
+    let wrong: [String] = Names.qualified(key)
+    if !wrong.isEmpty { return wrong.map { .invalid(path, .string(key), $0) } }
+    let isNative: Bool = !key.contains("/") || key.contains("kubernetes.io/")
+    return isNative && key != "storage" ? [.notSupported(path, .string(key), ["storage"])] : []
   }
 }

@@ -1,7 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
 import APISchema
-import Addresses
 import JSON
 
 /// What an update of a pod may change.
@@ -128,35 +127,6 @@ enum PodUpdateValidation {
         let difference: String = GoForm.difference(known, now, "@core.EphemeralContainer")
         errors.append(.forbidden(path, "existing ephemeral containers \"\(name)\" may not be changed\n\(difference)"))
       }
-    }
-    return errors
-  }
-}
-
-/// What an update of a pod's status may change.
-enum PodStatusValidation {
-  static func errors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
-    let path: FieldPath = FieldPath("status")
-    let status: JSONValue = pod["status"]
-    let before: JSONValue = old["status"]
-    var errors: [FieldError] = []
-    if pod["spec"]["nodeName"] != old["spec"]["nodeName"] {
-      errors.append(.forbidden(path.child("nodeName"), "may not be changed directly"))
-    }
-    if !status["nominatedNodeName"].plain.isEmpty {
-      errors += Checks.text(status["nominatedNodeName"], path.child("nominatedNodeName"), Names.subdomain)
-    }
-    for (place, item) in status["podIPs"].items.enumerated() {
-      errors += Checks.address(item["ip"], path.child("podIPs").index(place))
-    }
-    let families: [IPFamily] = status["podIPs"].items.compactMap { IPAddress($0["ip"].plain)?.family }
-    if families.count > Set(families).count {
-      let shown: [JSONValue] = status["podIPs"].items.map { ["IP": $0["ip"]] }
-      errors.append(
-        .invalid(path.child("podIPs"), .array(shown), "may specify no more than one IP for each IP family"))
-    }
-    if !before["qosClass"].plain.isEmpty, status["qosClass"] != before["qosClass"] {
-      errors.append(.invalid(path.child("qosClass"), status["qosClass"], Checks.immutable))
     }
     return errors
   }

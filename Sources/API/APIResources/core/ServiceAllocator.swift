@@ -197,6 +197,11 @@ public final class ServiceAllocator: Sendable {
 
   /// Reserves a port that was asked for; says why it cannot be had.
   func refusal(_ port: Int64, _ draft: inout Draft) -> String? {
+    // What is not written takes no port, whatever its number.
+    if draft.isDryRun {
+      let isFree: Bool = !draft.claims.isTaken(port: port) && draft.choice.ports.insert(port).inserted
+      return isFree ? nil : "provided port is already allocated"
+    }
     guard nodePorts.contains(port) else {
       let range: String = "\(nodePorts.lowerBound)-\(nodePorts.upperBound)"
       return "provided port is not in the valid range. The range of valid ports is \(range)"

@@ -38,6 +38,37 @@ enum FlowControlValidation {
     for (place, rule) in spec["rules"].items.enumerated() {
       errors += ruleErrors(rule, path.child("rules").index(place))
     }
+    errors += fixedErrors(object, MandatoryFlowControl.schemas, "@flowcontrol.FlowSchemaSpec") { _ in }
+    return errors + statusErrors(object["status"])
+  }
+
+  /// The objects that the server cannot do without stay as it made them.
+  private static func fixedErrors(
+    _ object: JSONValue, _ fixed: [String: JSONValue], _ type: String, _ mask: (inout JSONValue) -> Void
+  ) -> [FieldError] {
+    let name: String = object["metadata"]["name"].plain
+    guard var wanted: JSONValue = fixed[name] else { return [] }
+    var spec: JSONValue = object["spec"]
+    mask(&spec)
+    mask(&wanted)
+    if GoForm.isSame(spec, wanted, type) { return [] }
+    let words: String =
+      name == "exempt" && type.hasSuffix("PriorityLevelConfigurationSpec")
+      ? "spec of '\(name)' except the 'spec.exempt' field must equal the fixed value"
+      : "spec of '\(name)' must equal the fixed value"
+    return [.invalid(FieldPath("spec"), GoForm.of(object["spec"], type), words)]
+  }
+
+  /// Conditions have types, each its own.
+  static func statusErrors(_ status: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = []
+    var seen: Set<String> = []
+    for (place, condition) in status["conditions"].items.enumerated() {
+      let at: FieldPath = FieldPath("status", "conditions").index(place).child("type")
+      let type: String = condition["type"].plain
+      if !seen.insert(type).inserted { errors.append(.duplicate(at, .string(type))) }
+      if type.isEmpty { errors.append(.required(at)) }
+    }
     return errors
   }
 
@@ -132,7 +163,11 @@ enum FlowControlValidation {
     default:
       errors.append(.notSupported(path.child("type"), .string(type), ["Exempt", "Limited"]))
     }
-    return errors
+    errors += fixedErrors(object, MandatoryFlowControl.levels, "@flowcontrol.PriorityLevelConfigurationSpec") { spec in
+      // How much the exempt level lends may be set.
+      if object["metadata"]["name"].plain == "exempt" { spec["exempt"] = .null }
+    }
+    return errors + statusErrors(object["status"])
   }
 
   private static func limitedErrors(_ limited: JSONValue, _ path: FieldPath) -> [FieldError] {

@@ -108,7 +108,8 @@ enum IngressValidation {
           "must match `ingressClassName` when both are specified"))
     }
     if spec["rules"].isVoid, spec["defaultBackend"].isNull {
-      errors.append(.invalid(path, spec["rules"], "either `defaultBackend` or `rules` must be specified"))
+      let shown: JSONValue = GoForm.of(spec["rules"], "[]@networking.IngressRule")
+      errors.append(.invalid(path, shown, "either `defaultBackend` or `rules` must be specified"))
     }
     if spec["defaultBackend"].isThere { errors += backendErrors(spec["defaultBackend"], path.child("defaultBackend")) }
     for (place, rule) in spec["rules"].items.enumerated() {

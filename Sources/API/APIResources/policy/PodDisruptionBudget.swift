@@ -12,7 +12,7 @@ struct PodDisruptionBudgetStrategy: ResourceStrategy {
     let spec: JSONValue = object["spec"]
     var errors: [FieldError] = []
     if spec["minAvailable"].isThere, spec["maxUnavailable"].isThere {
-      errors.append(.invalid(path, spec, "minAvailable and maxUnavailable cannot be both set"))
+      errors.append(.invalid(path, GoForm.of(spec, "@policy.PodDisruptionBudgetSpec"), "minAvailable and maxUnavailable cannot be both set"))
     }
     for key: String in ["minAvailable", "maxUnavailable"] where spec[key].isThere {
       errors += Checks.nonNegativeIntOrPercent(spec[key], path.child(key))

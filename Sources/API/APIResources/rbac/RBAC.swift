@@ -36,7 +36,7 @@ struct RoleBindingStrategy: ResourceStrategy {
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     var errors: [FieldError] = RBACValidation.bindingErrors(object, isCluster: isCluster)
     if object["roleRef"] != old["roleRef"] {
-      errors.append(.invalid(FieldPath("roleRef"), object["roleRef"], "cannot change roleRef"))
+      errors.append(.invalid(FieldPath("roleRef"), GoForm.of(object["roleRef"], "@rbac.RoleRef"), "cannot change roleRef"))
     }
     return errors
   }

@@ -128,14 +128,14 @@ enum StorageValidation {
 
   static func nodeUpdateErrors(_ object: JSONValue, old: JSONValue) -> [FieldError] {
     var errors: [FieldError] = nodeErrors(object)
-    for (place, driver) in object["spec"]["drivers"].items.enumerated() {
-      guard let before: JSONValue = old["spec"]["drivers"].items.first(where: { $0["name"] == driver["name"] }) else {
-        continue
-      }
-      var plain: JSONValue = driver
-      plain["allocatable"] = before["allocatable"]
-      if plain != before {
-        errors.append(.invalid(FieldPath("spec", "drivers").index(place), driver, Checks.immutable))
+    for before: JSONValue in old["spec"]["drivers"].items {
+      for driver: JSONValue in object["spec"]["drivers"].items where driver["name"] == before["name"] {
+        // How many volumes a node takes may change.
+        var known: JSONValue = before
+        var wanted: JSONValue = driver
+        known["allocatable"] = .null
+        wanted["allocatable"] = .null
+        errors += GoForm.immutable(wanted, known, FieldPath("spec", "drivers"), "*@storage.CSINodeDriver")
       }
     }
     return errors

@@ -64,9 +64,18 @@ struct Bootstrap: Sendable {
   private func flowControl() async throws {
     let group: String = "flowcontrol.apiserver.k8s.io"
     for level: JSONValue in FlowControlDefaults.levels {
-      try await client.ensure(group, "prioritylevelconfigurations", level)
+      try await client.ensure(
+        group, "prioritylevelconfigurations", level, manager: "api-priority-and-fairness-config-producer-v1")
     }
-    for schema: JSONValue in FlowControlDefaults.schemas { try await client.ensure(group, "flowschemas", schema) }
+    for schema: JSONValue in FlowControlDefaults.schemas {
+      let known: JSONValue? = try await client.get(group, "flowschemas", name: schema.objectName)
+      if let known, !known["status"]["conditions"].items.isEmpty { continue }
+      try await client.ensure(
+        group, "flowschemas", schema, manager: "api-priority-and-fairness-config-producer-v1")
+      try await client.apply(
+        group, "flowschemas", FlowControlDefaults.status(of: schema, now: Timestamp.now.rfc3339),
+        subresource: "status", manager: "api-priority-and-fairness-config-consumer-v1")
+    }
   }
 
   // MARK: roles

@@ -1,5 +1,6 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
+import APISchema
 import JSON
 
 /// The flow schemas and priority levels that every cluster has.
@@ -66,6 +67,21 @@ enum FlowControlDefaults {
     schema("service-accounts", "workload-low", 9000, "ByUser", [group("system:serviceaccounts")]),
     schema("global-default", "global-default", 9900, "ByUser", everybody),
   ]
+
+  /// The status of a flow schema whose priority level is there.
+  static func status(of schema: JSONValue, now: String) -> JSONValue {
+    let level: String = schema["spec"]["priorityLevelConfiguration"]["name"].string ?? ""
+    let condition: JSONValue = [
+      "type": "Dangling", "status": "False", "reason": "Found",
+      "message": .string(
+        "This FlowSchema references the PriorityLevelConfiguration object named \(level.goQuoted) and it exists"),
+      "lastTransitionTime": .string(now),
+    ]
+    return [
+      "kind": "FlowSchema", "apiVersion": apiVersion, "metadata": ["name": .string(schema.objectName)],
+      "status": ["conditions": [condition]],
+    ]
+  }
 
   private static let everybody: [JSONValue] = [group("system:unauthenticated"), group("system:authenticated")]
   private static let kubeSystem: JSONValue = [

@@ -13,7 +13,7 @@ struct InternalClient: Sendable {
 
   func endpoint(
     _ group: String, _ resource: String, namespace: String = "", name: String = "", subresource: String = "",
-    verb: String, contentType: String = "application/json"
+    verb: String, contentType: String = "application/json", manager: String? = nil
   ) throws -> ResourceEndpoint {
     guard let served: ServedResource = core.registry.any(group, resource) else {
       throw APIServerError(.store, "\(GroupResource(group, resource)) is not served")
@@ -31,7 +31,9 @@ struct InternalClient: Sendable {
       method: "", target: "/", headers: ["user-agent": "kube-apiserver/v1.36", "content-type": contentType])
     return ResourceEndpoint(
       core: core, resource: served,
-      call: APICall(request: request, response: .unconnected, query: QueryParameters([]), info: info, user: .apiServer))
+      call: APICall(
+        request: request, response: .unconnected, query: QueryParameters(manager.map { [("fieldManager", $0)] } ?? []),
+        info: info, user: .apiServer))
   }
 
   private static func options(_ kind: WriteOptions.Kind) throws -> WriteOptions {
@@ -43,17 +45,19 @@ struct InternalClient: Sendable {
   }
 
   @discardableResult
-  func create(_ group: String, _ resource: String, _ object: JSONValue) async throws -> JSONValue {
+  func create(
+    _ group: String, _ resource: String, _ object: JSONValue, manager: String? = nil
+  ) async throws -> JSONValue {
     let endpoint: ResourceEndpoint = try endpoint(
-      group, resource, namespace: object.objectNamespace, verb: "create")
+      group, resource, namespace: object.objectNamespace, verb: "create", manager: manager)
     let decoded: DecodedObject = try endpoint.resource.schema.decode(.json(object.bytes), validation: .ignore)
     return try await endpoint.create(decoded.object, options: Self.options(.create))
   }
 
   /// Makes an object where there is none.
-  func ensure(_ group: String, _ resource: String, _ object: JSONValue) async throws {
+  func ensure(_ group: String, _ resource: String, _ object: JSONValue, manager: String? = nil) async throws {
     if try await get(group, resource, namespace: object.objectNamespace, name: object.objectName) != nil { return }
-    do { try await create(group, resource, object) } catch let error as StatusError {
+    do { try await create(group, resource, object, manager: manager) } catch let error as StatusError {
       // Another server was faster; of a Service one may hear first that its address is taken.
       if try await get(group, resource, namespace: object.objectNamespace, name: object.objectName) == nil { throw error }
     }
@@ -69,6 +73,17 @@ struct InternalClient: Sendable {
       group, resource, namespace: namespace, name: name, subresource: subresource, verb: "patch",
       contentType: "application/merge-patch+json")
     return try await endpoint.patch(.merge(patch), Self.options(.patch)).0
+  }
+
+  /// Applies a part of an object of the cluster, its status perhaps.
+  func apply(
+    _ group: String, _ resource: String, _ object: JSONValue, subresource: String = "", manager: String
+  ) async throws {
+    let endpoint: ResourceEndpoint = try endpoint(
+      group, resource, name: object.objectName, subresource: subresource, verb: "patch",
+      contentType: "application/apply-patch+yaml", manager: manager)
+    let query: QueryParameters = QueryParameters([("fieldManager", manager), ("force", "true")])
+    _ = try await endpoint.patch(.apply(object), try WriteOptions(.patch, query: query, isApply: true))
   }
 
   func delete(_ group: String, _ resource: String, namespace: String = "", name: String) async throws {
