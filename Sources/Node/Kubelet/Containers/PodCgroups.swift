@@ -61,6 +61,13 @@ struct PodCgroups: Sendable {
       memory: resources.memoryLimitInBytes, pids: configuration.podPidsLimit)
   }
 
+  /// Makes a pod's group at least as large as the pod may become; what it has beyond that it keeps.
+  func widen(for pod: Pod) {
+    guard configuration.cgroupsPerQOS, configuration.cgroupDriver == "cgroupfs" else { return }
+    let resources: CRILinuxContainerResources = resources(of: pod)
+    hierarchy.widen(path(of: pod), quota: resources.cpuQuota, period: resources.cpuPeriod, memory: resources.memoryLimitInBytes)
+  }
+
   /// Removes a pod's group; what is left in it keeps it until later.
   func remove(for uid: PodUID) {
     guard configuration.cgroupsPerQOS, configuration.cgroupDriver == "cgroupfs" else { return }
@@ -198,6 +205,20 @@ struct CgroupFolders: Sendable {
       if memory > 0 { write("memory", "memory.limit_in_bytes", "\(memory)") }
       if pids > 0 { write("pids", "pids.max", "\(pids)") }
     }
+  }
+
+  /// Raises the limits of a group that are lower than these.
+  func widen(_ group: String, quota: Int64, period: Int64, memory: Int64) {
+    let hasQuota: Bool = quota > 0 && isBelow(quota, isUnified ? ("", "cpu.max") : ("cpu", "cpu.cfs_quota_us"), group)
+    let hasMemory: Bool = memory > 0 && isBelow(memory, isUnified ? ("", "memory.max") : ("memory", "memory.limit_in_bytes"), group)
+    set(group, quota: hasQuota ? quota : 0, period: hasQuota ? period : 0, memory: hasMemory ? memory : 0)
+  }
+
+  private func isBelow(_ limit: Int64, _ place: (controller: String, file: String), _ group: String) -> Bool {
+    guard let folder: String = folders[place.controller], let text: String = try? Files.readText("\(folder)\(group)/\(place.file)"),
+      let word: Substring = text.split(whereSeparator: \.isWhitespace).first, let now: Int64 = Int64(word), now > 0
+    else { return false }
+    return now < limit
   }
 
   func remove(_ group: String) {

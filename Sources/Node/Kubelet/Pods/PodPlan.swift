@@ -35,6 +35,8 @@ struct PodPlan: Sendable, Equatable {
     var unhealthy: Set<String> = []
     /// Containers (by id) that failed their startup probe.
     var unstarted: Set<String> = []
+    /// Containers (by id) that have to be started anew for what they were given.
+    var resized: Set<String> = []
     /// Containers (by id) that are started: no startup probe, or it succeeded.
     var started: Set<String> = []
   }
@@ -141,6 +143,10 @@ struct PodPlan: Sendable, Equatable {
       restart(latest, "Container was created but never started")
       return false
     }
+    if verdicts.resized.contains(latest.id) {
+      restart(latest, "Container \(container.name) resize requires restart")
+      return false
+    }
     if stopIfUnhealthy(container, latest, verdicts, isInit: true) {
       starts.append(container.name)
       return false
@@ -174,6 +180,10 @@ struct PodPlan: Sendable, Equatable {
       latest.status.annotations[PodAnnotation.ours] != nil
     {
       restart(latest, "Container \(container.name) definition changed")
+      return true
+    }
+    if verdicts.resized.contains(latest.id) {
+      restart(latest, "Container \(container.name) resize requires restart")
       return true
     }
     if stopIfUnhealthy(container, latest, verdicts, isInit: false) {

@@ -22,6 +22,8 @@ struct PodServices: Sendable {
   let node: NodeFacts
   let classes: any RuntimeClasses
   let logger: Logger
+  /// What the pods of this node were given.
+  let room: NodeRoom = NodeRoom()
 
   var users: UserRanges { UserRanges(paths: paths) }
   var now: Timestamp { .now }

@@ -124,6 +124,7 @@ actor PodSupervisor {
 
   private func ended(_ uid: PodUID) async {
     workers[uid] = nil
+    services.room.release(uid)
     await podsChanged([])
     await startStatics()
     await ensureMirrors()

@@ -133,11 +133,13 @@ extension PodWorker {
         pod: pod, container: role.container, volumes: volumes, paths: services.paths,
         variables: Dictionary(variables.map { ($0.name, $0.value) }) { _, new in new }, users: users)
       let made: (mounts: [CRIMount], devices: [CRIDevice]) = try mounts.make(attempt: attempt)
+      let allocated: Pod = self.allocated
+      let given: Container = allocated.role(named: role.name)?.container ?? role.container
       let target: String? = role.target.isEmpty ? nil : observed.latest(role.target)?.id
       return try ContainerConfig(
         pod: pod, role: role, attempt: attempt, image: image, imageRef: image.id, variables: variables,
         mounts: made.mounts, devices: made.devices,
-        resources: services.groups.resources(of: role.container, in: pod), targetID: target, users: users
+        resources: services.groups.resources(of: given, in: allocated), targetID: target, users: users
       ).make()
     } catch {
       if Task.isCancelled { throw error }

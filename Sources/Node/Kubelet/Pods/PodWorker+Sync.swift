@@ -21,9 +21,12 @@ extension PodWorker {
       return
     }
     let probes: ProbeRunner.Findings = services.probes.findings(uid)
+    let resized: Set<String> = await resize()
+    if Task.isCancelled { return }
     let plan: PodPlan = PodPlan.decide(
       pod: pod, observed: observed,
-      verdicts: .init(unhealthy: probes.unhealthy, unstarted: probes.unstarted, started: startedContainers(probes)))
+      verdicts: .init(
+        unhealthy: probes.unhealthy, unstarted: probes.unstarted, resized: resized, started: startedContainers(probes)))
     forgetReasons(plan)
     report()
     if plan.isFinished {
@@ -47,6 +50,7 @@ extension PodWorker {
     guard await observe() else { return }
     linkLogs()
     services.probes.reconcile(pod, observed) { [wake] in wake.raise() }
+    settle()
     report()
     look(after: services.configuration.syncFrequency)
   }
@@ -78,13 +82,13 @@ extension PodWorker {
   }
 
   private func makeSandbox(attempt: UInt32) async -> Bool {
-    services.groups.make(for: pod)
+    services.groups.make(for: allocated)
     do {
       let handler: String =
         pod.spec.runtimeClassName.isEmpty ? "" : try await services.classes.handler(for: pod.spec.runtimeClassName)
       let users: CRIIDMapping? = try services.users.mapping(of: pod)
       if users != nil { try await requireUserNamespaces(handler) }
-      let config: CRIPodSandboxConfig = services.sandboxes.make(for: pod, attempt: attempt, users: users)
+      let config: CRIPodSandboxConfig = services.sandboxes.make(for: allocated, attempt: attempt, users: users)
       let id: String = try await services.runtime.runPodSandbox(config, handler: handler)
       Failpoints.reach("PodWorker.sandbox")
       sandboxFailures = 0

@@ -40,6 +40,7 @@ extension PodWorker {
       return
     }
     services.groups.remove(for: uid)
+    services.room.release(uid)
     hasVolumes = false
     stage = .terminated
   }

@@ -58,6 +58,7 @@ actor PodWorker {
   /// Earliest time of the next pass, as passes find it.
   var nextLook: ContinuousClock.Instant?
   var isRemovedFromAPI: Bool = false
+  var resizing: Resizing
 
   init(pod: Pod, services: PodServices) {
     self.uid = pod.uid
@@ -66,6 +67,8 @@ actor PodWorker {
     self.sender = PodStatusSender(pod: pod, api: services.api, logger: services.logger)
     self.observer = PodObserver(uid: pod.uid)
     self.backOff = BackOff(maximum: services.configuration.crashLoopBackOffMax)
+    self.resizing = Resizing(pod)
+    services.room.give(pod.with(resizing.allocation).totalRequests, to: pod.uid)
     isEnding = pod.metadata.hasDeletionTimestamp || pod.isTerminal
     if pod.metadata.hasDeletionGracePeriodSeconds { graceSeconds = pod.metadata.deletionGracePeriodSeconds }
   }
@@ -198,7 +201,7 @@ actor PodWorker {
     let probes: ProbeRunner.Findings = services.probes.findings(uid)
     let builder: PodStatusBuilder = PodStatusBuilder(
       pod: base, observed: observed, waiting: waiting, ready: readyContainers(probes), started: startedContainers(probes),
-      verdict: verdict, isTerminated: isTerminated, hostIPs: services.node.hostIPs,
+      verdict: verdict, isTerminated: isTerminated, resizing: resizing, hostIPs: services.node.hostIPs,
       runtimeName: services.node.runtimeName, now: services.now)
     sender.submit(builder.build())
   }

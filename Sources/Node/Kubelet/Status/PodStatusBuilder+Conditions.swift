@@ -96,10 +96,25 @@ extension PodStatusBuilder {
     if let verdict, verdict.reason == "Evicted" {
       ours.append(Condition("DisruptionTarget", true, "TerminationByKubelet", verdict.message))
     }
-    let old: [PodCondition] = status.conditions
+    ours += resizeConditions()
+    let types: Set<String> = Set(ours.map(\.type))
+    let old: [PodCondition] = status.conditions.filter { !Self.resizeConditions.contains($0.type) || types.contains($0.type) }
     var result: [PodCondition] = ours.map { $0.merged(into: old, pod.metadata.generation, now) }
     result += old.filter { condition in !ours.contains { $0.type == condition.type } }
     status.conditions = result
+  }
+
+  private func resizeConditions() -> [Condition] {
+    guard let resizing, verdict == nil else { return [] }
+    var conditions: [Condition] = []
+    if let pending = resizing.pending {
+      conditions.append(Condition("PodResizePending", true, pending.reason, pending.message))
+    }
+    if resizing.isInProgress {
+      conditions.append(
+        Condition("PodResizeInProgress", true, resizing.failure == nil ? "" : "Error", resizing.failure ?? ""))
+    }
+    return conditions
   }
 
   private func unreadyContainers(_ status: PodStatus) -> [String] {
@@ -162,7 +177,10 @@ extension PodStatusBuilder {
 
 extension PodStatusBuilder {
   /// The conditions that the kubelet writes; it never touches others.
-  static let ownConditions: Set<String> = [
+  static let ownConditions: Set<String> = resizeConditions.union([
     "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", "DisruptionTarget",
-  ]
+  ])
+
+  /// Those that are there only while a change of CPU or memory is under way.
+  static let resizeConditions: Set<String> = ["PodResizePending", "PodResizeInProgress"]
 }

@@ -35,6 +35,8 @@ struct PodStatusBuilder: Sendable {
   var verdict: Verdict?
   /// All processes of the pod are gone for good.
   var isTerminated: Bool = false
+  /// What the containers were given and have, where that may be other than what they ask for.
+  var resizing: Resizing?
   var hostIPs: [String] = []
   /// The runtime's name, which heads container IDs.
   var runtimeName: String = "containerd"
@@ -194,18 +196,8 @@ struct PodStatusBuilder: Sendable {
       return
     }
     guard !status.state.hasTerminated, !status.state.hasWaiting, !status.state.hasRunning else { return }
-    let isBlocked: Bool = role.kind == .ordinary && !pod.spec.initContainers.isEmpty && !hasInitialized
-    let isLaterInit: Bool = (role.kind == .initial || role.kind == .sidecar) && !isNextInit(role.name)
-    status.state.waiting.reason = isBlocked || isLaterInit ? "PodInitializing" : "ContainerCreating"
-  }
-
-  private func isNextInit(_ name: String) -> Bool {
-    for container: Container in pod.spec.initContainers {
-      if container.name == name { return true }
-      guard let latest = observed.latest(container.name) else { return false }
-      if container.isSidecar ? !latest.isRunning : !(latest.isExited && latest.status.exitCode == 0) { return false }
-    }
-    return true
+    let isInitializing: Bool = role.kind == .ordinary ? !pod.spec.initContainers.isEmpty && !hasInitialized : role.kind != .ephemeral
+    status.state.waiting.reason = isInitializing ? "PodInitializing" : "ContainerCreating"
   }
 
   /// Whether every init container is done and every sidecar is started.
@@ -231,11 +223,12 @@ struct PodStatusBuilder: Sendable {
   private func addResources(_ status: inout ContainerStatus, _ role: ContainerRole, _ latest: ObservedContainer?) {
     guard role.kind != .ephemeral else { return }
     if latest != nil {
+      let actual: ResourceRequirements = resizing?.actual[role.name] ?? role.container.resources
       status.resources = .with {
-        $0.limits = role.container.resources.limits
-        $0.requests = role.container.resources.requests
+        $0.limits = actual.limits
+        $0.requests = actual.requests
       }
-      status.allocatedResources = role.container.resources.requests
+      status.allocatedResources = (resizing?.allocation[role.name] ?? role.container.resources).requests
     }
   }
 }
