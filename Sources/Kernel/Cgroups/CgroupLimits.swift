@@ -88,7 +88,9 @@ extension Cgroup {
     let swapFile: String = directory + "/memory.memsw.limit_in_bytes"
     let hasSwapFile: Bool = Files.exists(swapFile)
     if let memory: Int64 = limits.memoryBytes, memory != 0 {
-      let swap: Int64? = limits.memoryAndSwapBytes
+      // A group that may not swap goes on so: both limits change together.
+      let mayNotSwap: Bool = hasSwapFile && CgroupFigures.number(swapFile) == CgroupFigures.number(limitFile)
+      let swap: Int64? = limits.memoryAndSwapBytes ?? (mayNotSwap ? memory : nil)
       // Memory with swap may never be below memory alone: raise the one first, or lower the other first.
       if hasSwapFile, let swap, swap != 0 {
         do throws(SystemError) { try Files.writeControl(limitFile, String(memory)) } catch {
