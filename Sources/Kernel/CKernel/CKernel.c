@@ -119,7 +119,11 @@ struct apus_open_how {
 
 int apus_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
   struct apus_open_how how = {flags, mode, resolve};
-  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+  // A rename or a mount anywhere in the system while ".." is resolved makes the kernel give up, so that one asks again.
+  for (int tries = 0;; tries++) {
+    int result = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+    if (result >= 0 || errno != EAGAIN || tries == 1000) return result;
+  }
 }
 
 int apus_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
