@@ -58,7 +58,9 @@ struct ClientPodAPI: PodAPI {
   /// Our status, with the conditions that others have written since.
   static func merged(_ status: PodStatus, foreign: PodStatus) -> PodStatus {
     var result: PodStatus = status
-    let ours: Set<String> = PodStatusBuilder.ownConditions
+    var ours: Set<String> = PodStatusBuilder.ownConditions
+    // Whoever ends a pod says why; the kubelet does only where it is the one.
+    if !status.conditions.contains(where: { $0.type == "DisruptionTarget" }) { ours.remove("DisruptionTarget") }
     result.conditions =
       status.conditions.filter { ours.contains($0.type) } + foreign.conditions.filter { !ours.contains($0.type) }
     result.nominatedNodeName = foreign.nominatedNodeName
