@@ -51,8 +51,12 @@ enum ManifestEncoder {
     if let type: Int64 = members["type"].flatMap({ $0.int ?? Int64($0.string ?? "") }), key == "port" {
       return type == 0 ? members["intVal"] ?? 0 : members["strVal"] ?? ""
     }
-    if key.hasSuffix("Timestamp") || key.hasSuffix("At") || key.hasSuffix("Time"), let seconds = members["seconds"] {
-      return .string(Timestamp(seconds: seconds.int ?? Int64(seconds.string ?? "") ?? 0).rfc3339)
+    if key.hasSuffix("Timestamp") || key.hasSuffix("At") || key.hasSuffix("Time") {
+      // A time that was never set is there without its parts.
+      if members.isEmpty { return .null }
+      if let seconds = members["seconds"] {
+        return .string(Timestamp(seconds: seconds.int ?? Int64(seconds.string ?? "") ?? 0).rfc3339)
+      }
     }
     return nil
   }
