@@ -69,17 +69,26 @@ final class NamespaceController: Controller {
     let resources: [ResourceDiscovery.Found] = discovered.found.filter { found in
       found.type.isNamespaced && found.verbs.contains("delete") && found.verbs.contains("list")
     }
+    func isPods(_ type: ResourceType) -> Bool { type.group.isEmpty && type.plural == "pods" }
+    // Pods first: they do not outlive the secrets, policies and volumes that they run with.
+    for found: ResourceDiscovery.Found in resources where isPods(found.type) {
+      await emptyOrTell(found, namespace, &remains)
+    }
+    guard remains.counts.isEmpty, remains.failures.isEmpty else { return remains }
     // The same events are in two groups.
-    for found: ResourceDiscovery.Found in resources where !(found.type.plural == "events" && !found.type.group.isEmpty)
-    {
-      do throws(KubeClientError) {
-        try await empty(found, namespace, &remains)
-      } catch {
-        guard !error.isNotFound else { continue }
-        remains.failures.append("\(found.type): \(error)")
-      }
+    for found: ResourceDiscovery.Found in resources
+    where !isPods(found.type) && !(found.type.plural == "events" && !found.type.group.isEmpty) {
+      await emptyOrTell(found, namespace, &remains)
     }
     return remains
+  }
+
+  private func emptyOrTell(_ found: ResourceDiscovery.Found, _ namespace: Namespace, _ remains: inout Remains) async {
+    do throws(KubeClientError) {
+      try await empty(found, namespace, &remains)
+    } catch {
+      if !error.isNotFound { remains.failures.append("\(found.type): \(error)") }
+    }
   }
 
   private func empty(
