@@ -91,6 +91,9 @@ final class VolumeAttachmentController: Controller {
     return "csi-" + String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }
 
+  /// Whether an attachment is one of this controller's; others may make some, too, under any other name.
+  static func isOwn(_ name: String) -> Bool { name.hasPrefix("csi-") && name.utf8.count == 4 + 2 * SHA256.byteCount }
+
   private func mustAttach(_ driver: String) -> Bool {
     guard let found: StorageCSIDriver = csiDrivers.get(name: driver) else { return true }
     return found.spec.hasAttachRequired ? found.spec.attachRequired : true
@@ -108,7 +111,9 @@ final class VolumeAttachmentController: Controller {
         wanted[Self.attachmentName(volumeHandle: source.volumeHandle, driver: source.driver, node: name)] = volume
       }
     }
-    let present: [StorageVolumeAttachment] = attachments.list().filter { $0.spec.nodeName == name }
+    let present: [StorageVolumeAttachment] = attachments.list().filter {
+      $0.spec.nodeName == name && Self.isOwn($0.metadata.name)
+    }
     for (attachment, volume) in wanted where !present.contains(where: { $0.metadata.name == attachment }) {
       guard
         csiNodes.get(name: name)?.spec.drivers.contains(where: {
