@@ -43,10 +43,11 @@ public struct ControllerManager: ServiceLifecycle.Service {
   private func control(_ client: KubeClient) async throws {
     let informers: InformerSet = InformerSet(client: client)
     let accounts: ControllerAccounts = try ControllerAccounts(client, isUsed: configuration.usesServiceAccounts)
+    let deletions: DeletionFeed = DeletionFeed()
     let controllers: [any Controller] = ControllerList.all.filter { configuration.isEnabled($0.name) }.map { type in
       type.init(
         ControllerContext(
-          client: accounts.client(for: type.account), watchClient: client, informers: informers,
+          client: accounts.client(for: type.account), watchClient: client, informers: informers, deletions: deletions,
           configuration: configuration, logger: logger))
     }
     try await withThrowingTaskGroup(of: Void.self) { group in

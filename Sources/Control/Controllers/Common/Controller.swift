@@ -30,6 +30,8 @@ struct ControllerContext: Sendable {
   /// The client of the process as a whole, which may read everything.
   let watchClient: KubeClient
   let informers: InformerSet
+  /// What is gone, of every resource.
+  let deletions: DeletionFeed
   let configuration: ControllerManagerConfiguration
   let logger: Logger
 

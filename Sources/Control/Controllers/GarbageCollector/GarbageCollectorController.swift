@@ -101,6 +101,7 @@ final class GarbageCollectorController: Controller {
 
   private func hear(_ event: InformerEvent<MetaPartialObjectMetadata>, _ type: ResourceType) {
     let metadata: MetaObjectMeta = event.object.metadata
+    if case .deleted = event { context.deletions.tell(type, ObjectKey(namespace: metadata.namespace, name: metadata.name)) }
     let affected: [String] = graph.withLock { graph in
       if case .deleted = event { return graph.remove(uid: metadata.uid) }
       let owners: [OwnerGraph.Owner] = metadata.ownerReferences.map { reference in

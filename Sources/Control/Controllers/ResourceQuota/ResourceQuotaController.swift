@@ -22,7 +22,7 @@ final class ResourceQuotaController: Controller {
     "replicationcontrollers": ReplicationController.resource,
     "resourcequotas": ResourceQuota.resource,
   ]
-  /// How often counts are mended for which there is no event here.
+  /// How often counts are mended that an event was missed for.
   private static let period: Duration = .seconds(300)
 
   init(_ context: ControllerContext) {
@@ -41,6 +41,11 @@ final class ResourceQuotaController: Controller {
     }
     services.addHandler { [self] event in wake(event.object.metadata.namespace) }
     claims.addHandler { [self] event in wake(event.object.metadata.namespace) }
+    context.deletions.listen { [self] type, key in
+      let names: Set<String> = ["\(type.plural).\(type.group)", type.plural]
+      for quota: ResourceQuota in quotas.list(namespace: key.namespace)
+      where quota.spec.hard.keys.contains(where: { names.contains(Self.resourceName($0)) }) { queue.add(quota.key) }
+    }
   }
 
   private func wake(_ namespace: String) {

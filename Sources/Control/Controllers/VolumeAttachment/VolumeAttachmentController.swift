@@ -92,7 +92,7 @@ final class VolumeAttachmentController: Controller {
   }
 
   /// Whether an attachment is one of this controller's; others may make some, too, under any other name.
-  static func isOwn(_ name: String) -> Bool { name.hasPrefix("csi-") && name.utf8.count == 4 + 2 * SHA256.byteCount }
+  static func isOwn(_ name: String) -> Bool { name.hasPrefix("csi-") && name.utf8.count == 4 + 64 }
 
   private func mustAttach(_ driver: String) -> Bool {
     guard let found: StorageCSIDriver = csiDrivers.get(name: driver) else { return true }
