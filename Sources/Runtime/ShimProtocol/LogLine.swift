@@ -47,7 +47,7 @@ public struct LogLineWriter: Sendable {
   /// The stream has ended: appends what had no line feed.
   public mutating func finish(at nanoseconds: Int64, into output: inout [UInt8]) {
     guard !pending.isEmpty else { return }
-    append(SystemClock.rfc3339Bytes(nanoseconds), UInt8(ascii: "F"), [], to: &output)
+    append(SystemClock.rfc3339Bytes(nanoseconds), UInt8(ascii: "P"), [], to: &output)
   }
 
   private mutating func append(_ stamp: [UInt8], _ tag: UInt8, _ rest: ArraySlice<UInt8>, to output: inout [UInt8]) {
