@@ -191,3 +191,18 @@ def test_what_starting_components_read(server):
     # CBOR is offered first by clients that know it; a server without it answers in what comes next.
     with server.open("GET", "/api/v1/nodes", accept=f"application/cbor;q=1,{PROTOBUF};q=0.9,application/json;q=0.8") as response:
         assert response.headers["Content-Type"] in ("application/cbor", PROTOBUF)
+
+
+def test_typed_clients_name_the_objects_group_in_the_options_of_a_deletion(server, types, kubectl):  # noqa: F811
+    """What is deleted names its group in the options' envelope, whatever group they are of."""
+    options = types["k8s/meta/v1"].DeleteOptions
+    kubectl("create", "deployment", "web", "--image=nowhere/nothing", "--replicas=0")
+    path = f"/apis/apps/v1/namespaces/{kubectl.namespace}/deployments/web"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.open("DELETE", path, server.wrapped("apps/v1", "DeleteOptions", options(
+            preconditions={"uid": "another"})))
+    assert refused.value.code == 409
+    with server.open("DELETE", path, server.wrapped("apps/v1", "DeleteOptions", options(
+            propagationPolicy="Background"))) as answer:
+        assert answer.status == 200
+    assert kubectl("get", "deployment", "web", check=False).returncode != 0

@@ -116,7 +116,8 @@ struct Review: Sendable {
 
   init(_ endpoint: ResourceEndpoint) async throws {
     schema = endpoint.resource.schema
-    form = try endpoint.negotiate()
+    // An answer to a question has no table.
+    form = try endpoint.negotiate(allowsForms: false)
     let options: WriteOptions = try WriteOptions(.create, query: endpoint.call.query)
     object = try endpoint.decode(try await endpoint.call.body(), as: schema, validation: options.validation)
     object["apiVersion"] = .string(schema.kind.apiVersion)

@@ -14,9 +14,13 @@ struct PassThrough: Sendable {
     "upgrade",
   ]
 
+  private static let statusBytesMax: Int = 2048
+
   let target: ProxyTarget
   /// Path and query at the other server.
   let path: String
+  /// Whether an error that the other server tells in plain words becomes a Status.
+  var makesStatus: Bool = false
 
   func run(_ call: APICall, method: String? = nil) async throws {
     let isUpgrade: Bool = call.request.isUpgrade
@@ -43,7 +47,23 @@ struct PassThrough: Sendable {
     if let connection: RawConnection = answer.connection {
       return try await switchProtocols(call, answer, connection)
     }
+    if makesStatus, !(200...206).contains(answer.status.code) { throw try await Self.status(answer) }
     try await copy(answer, to: call)
+  }
+
+  private static func status(_ answer: HTTPClientResponse) async throws -> StatusError {
+    defer { answer.close() }
+    var bytes: [UInt8] = []
+    for try await chunk in answer.body {
+      bytes += Array(chunk.readableBytesView)
+      if bytes.count >= statusBytesMax { break }
+    }
+    let text: String = String(decoding: bytes.prefix(statusBytesMax), as: UTF8.self)
+    switch answer.status.code {
+    case 400: return .badRequest(text)
+    case 404: return StatusError(code: 404, reason: "NotFound", message: text)
+    default: return .internalError(text)
+    }
   }
 
   private func switchProtocols(_ call: APICall, _ answer: HTTPClientResponse, _ other: RawConnection) async throws {

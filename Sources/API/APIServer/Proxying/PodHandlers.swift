@@ -57,7 +57,7 @@ struct PodLogHandler: SubresourceHandler {
     }.joined(separator: "&")
     var path: String = "/containerLogs/\(endpoint.info.namespace)/\(endpoint.info.name)/\(PercentCoding.encode(container))"
     if !query.isEmpty { path += "?\(query)" }
-    try await PassThrough(target: target, path: path).run(endpoint.call)
+    try await PassThrough(target: target, path: path, makesStatus: true).run(endpoint.call)
   }
 
   private static func check(_ query: QueryParameters) throws {

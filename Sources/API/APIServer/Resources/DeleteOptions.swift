@@ -73,6 +73,11 @@ struct DeleteOptions: Sendable {
         if tree["kind"].string == nil { tree["kind"] = "DeleteOptions" }
       }
       return try schema.decode(.json(tree.bytes), validation: .ignore).object
+    case .protobuf(let bytes):
+      // The envelope names the group of what is deleted, as typed clients write it.
+      do throws(APISchemaError) { return try schema.decodeProtobuf(bytes) } catch {
+        throw StatusError.badRequest("DeleteOptions cannot be read: \(error.message)")
+      }
     default: return try schema.decode(body, validation: .ignore).object
     }
   }

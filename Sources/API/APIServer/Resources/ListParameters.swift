@@ -45,6 +45,7 @@ struct ListParameters: Sendable {
     do throws(KubeValuesError) {
       if let text: String = query["fieldSelector"], !text.isEmpty { fields = try FieldSelector(parsing: text) }
     } catch { throw .badRequest("\(error)") }
+    if resource.kind.group == "events.k8s.io" { fields = FieldSelector(fields.requirements.map(Self.coreEventField)) }
     for requirement in fields.requirements {
       let isKnown: Bool =
         requirement.field == "metadata.name" || (requirement.field == "metadata.namespace")
@@ -67,6 +68,14 @@ struct ListParameters: Sendable {
       "field label not supported for \(resource.kind.apiVersion), Kind=\(kind): \(field)"
     default: "field label not supported: \(field)"
     }
+  }
+
+  /// A requirement on a field of the newer Events, with the name that the core group's Events have for it.
+  private static func coreEventField(_ given: FieldSelector.Requirement) -> FieldSelector.Requirement {
+    var requirement: FieldSelector.Requirement = given
+    if given.field == "reportingController" { requirement.field = "reportingComponent" }
+    if given.field.hasPrefix("regarding.") { requirement.field = "involvedObject." + given.field.dropFirst(10) }
+    return requirement
   }
 
   private func check(_ query: QueryParameters, isWatch: Bool) throws(StatusError) {
