@@ -32,13 +32,21 @@ struct NodeStrategy: ResourceStrategy {
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    let ranges: JSONValue = object["spec"]["podCIDRs"]
-    return ranges.items.enumerated().flatMap { Checks.prefix($1, FieldPath("spec", "podCIDRs").index($0)) }
+    var errors: [FieldError] = Self.rangeErrors(object)
+    let swap: JSONValue = object["status"]["nodeInfo"]["swap"]["capacity"]
+    if let bytes: Int64 = swap.int, bytes <= 0 {
+      errors.append(.invalid(FieldPath("metadata", "nodeSwapStatus", "capacity"), swap, "must be greater than zero"))
+    }
+    return errors
+  }
+
+  private static func rangeErrors(_ object: JSONValue) -> [FieldError] {
+    object["spec"]["podCIDRs"].items.enumerated().flatMap { Checks.prefix($1, FieldPath("spec", "podCIDRs").index($0)) }
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")
-    var errors: [FieldError] = validateContent(object, context)
+    var errors: [FieldError] = Self.rangeErrors(object)
     if !old["spec"]["podCIDRs"].isVoid, object["spec"]["podCIDRs"] != old["spec"]["podCIDRs"] {
       errors.append(.forbidden(path.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid"))
     }

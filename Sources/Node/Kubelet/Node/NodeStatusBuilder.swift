@@ -106,7 +106,8 @@ struct NodeStatusBuilder: Sendable {
       $0.kubeletVersion = Self.version
       $0.operatingSystem = "linux"
       $0.architecture = machine.architecture
-      $0.swap.capacity = machine.swapBytes
+      // No swap is told by saying nothing.
+      if machine.swapBytes > 0 { $0.swap.capacity = machine.swapBytes }
     }
   }
 
