@@ -110,6 +110,22 @@ def test_quotas_hear_of_deletions(kubectl):
     eventually(lambda: used() == ("1", "0"), what="the count of what is left")
 
 
+def test_a_circle_of_owners_goes(kubectl):
+    """Each of three config maps owns the next and holds it back; deleted in the foreground, all of them go."""
+    names = ["a", "b", "c"]
+    for name in names:
+        kubectl("create", "configmap", name)
+    uids = {name: kubectl.json("get", "configmap", name)["metadata"]["uid"] for name in names}
+    for place, name in enumerate(names):
+        owner = names[place - 1]
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uids[owner],
+                     "controller": True, "blockOwnerDeletion": True}
+        kubectl("patch", "configmap", name, "--type=merge",
+                "--patch", json.dumps({"metadata": {"ownerReferences": [reference]}}))
+    kubectl("delete", "configmap", "a", "--cascade=foreground", "--timeout=20s")
+    eventually(lambda: not {i["metadata"]["name"] for i in kubectl.json("get", "configmap")["items"]} & set(names))
+
+
 def test_attachments_of_others_stay(kubectl):
     attachment = {"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment", "metadata": {"name": kubectl.namespace},
                   "spec": {"attacher": "example.com", "nodeName": "node-1", "source": {"persistentVolumeName": "none"}}}

@@ -142,6 +142,8 @@ final class GarbageCollectorController: Controller {
     } else if !waiting.isEmpty {
       // Whoever waits in the foreground for this one wants its dependents gone first, too.
       let hasBlocking: Bool = view.dependents.contains { $0.owners.contains { $0.uid == uid && $0.blocks } }
+      // In a circle of owners each would wait for the next: what such a one owns is kept by nobody.
+      if view.dependents.contains(where: \.isDeletingDependents) { try await unblock(object) }
       try await delete(object, hasBlocking ? .foreground : .background)
     } else {
       try await delete(object, Self.propagation(object))
@@ -214,6 +216,18 @@ final class GarbageCollectorController: Controller {
     try await modify(object) { metadata in
       let left: [JSONValue] = metadata["ownerReferences"].items.filter { !uids.contains($0["uid"].string ?? "") }
       return ("ownerReferences", left.isEmpty ? .null : .array(left))
+    }
+  }
+
+  /// Lets the owners of an object go before it.
+  private func unblock(_ object: OwnerGraph.Object) async throws {
+    try await modify(object) { metadata in
+      let owners: [JSONValue] = metadata["ownerReferences"].items.map { owner in
+        var owner: JSONValue = owner
+        owner["blockOwnerDeletion"] = false
+        return owner
+      }
+      return ("ownerReferences", .array(owners))
     }
   }
 
