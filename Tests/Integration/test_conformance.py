@@ -139,10 +139,10 @@ def test_attachments_of_others_stay(kubectl):
 def test_questions_about_rights_have_no_table(api):
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     with pytest.raises(client.ApiException) as refused:
-        api.call_api("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "POST", body=body, header_params={
-            "Accept": "application/json;as=Table;v=v1;g=meta.k8s.io", "Content-Type": "application/json"},
-            response_type="object")
+        api.rest_client.request("POST", api.configuration.host + path, body=body, headers={
+            "Accept": "application/json;as=Table;v=v1;g=meta.k8s.io", "Content-Type": "application/json"})
     assert refused.value.status == 406
 
 
