@@ -274,7 +274,7 @@ let command: [Target] = [
 // bundle, as what it looks for ends the process.
 let fuzz: Target = fuzzer(
   "apus-fuzz", "Fuzz",
-  ["JSON", "YAML", "KubeValues", "Addresses", "OCISpec", "CNISpec", "DNSMessage", "StreamFraming", "APISchema", "Images", "CNIPlugins", "CZlib"])
+  ["JSON", "YAML", "KubeValues", "Addresses", "OCISpec", "CNISpec", "DNSMessage", "StreamFraming", "APISchema", "Images", "CNIPlugins", "CZlib", "CEL", "Patterns"])
 
 // `APUS_TESTS=NetlinkTests,JSONTests` narrows the test bundle to what is being worked on.
 let chosenTests: Set<String>? = Context.environment["APUS_TESTS"].map {

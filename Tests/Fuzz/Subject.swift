@@ -28,6 +28,6 @@ var subjects: [any Subject.Type] {
   [
     JSONSubject.self, YAMLSubject.self, ProtobufSubject.self, PatchSubject.self, ApplySubject.self, CNISubject.self,
     ImageDocumentSubject.self, LayerSubject.self, WebSocketSubject.self, SPDYSubject.self, DNSSubject.self,
-    SelectorSubject.self, ValueSubject.self,
+    SelectorSubject.self, ValueSubject.self, CELSubject.self, PatternSubject.self,
   ]
 }

@@ -96,7 +96,7 @@ struct PatternParser {
     case "+": (least, most) = (1, nil)
     case "?": (least, most) = (0, 1)
     case "{":
-      guard let bounds: (Int, Int?, Int) = counts() else { return atom }
+      guard let bounds: (Int, Int?, Int) = PatternSyntax.counts(scalars, at: place) else { return atom }
       (least, most) = (bounds.0, bounds.1)
       place = bounds.2 - 1
     default: return atom
@@ -104,17 +104,6 @@ struct PatternParser {
     place += 1
     let isLazy: Bool = take("?") != flags.isLazy
     return .many(atom, least, most, isLazy: isLazy)
-  }
-
-  /// The bounds of `{n,m}` and where it ends; nil where it is plain text.
-  private func counts() -> (Int, Int?, Int)? {
-    guard let close: Int = scalars[place...].firstIndex(of: "}") else { return nil }
-    let text: String = String(String.UnicodeScalarView(scalars[(place + 1)..<close]))
-    let parts: [Substring] = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard parts.count <= 2, let low: Int = Int(parts[0]) else { return nil }
-    if parts.count == 1 { return (low, low, close + 1) }
-    if parts[1].isEmpty { return (low, nil, close + 1) }
-    return Int(parts[1]).map { (low, $0, close + 1) }
   }
 
   /// The next part; nil where it says nothing but flags.

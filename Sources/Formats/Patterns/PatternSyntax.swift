@@ -42,7 +42,7 @@ public enum PatternSyntax {
         case "|": canRepeat = false
         case "*", "+", "?", "{":
           if scalar == "{" {
-            guard let bounds: (Int, Int?, Int) = counts(start) else {
+            guard let bounds: (Int, Int?, Int) = PatternSyntax.counts(scalars, at: start) else {
               canRepeat = true
               lastRepeat = nil
               continue
@@ -146,15 +146,24 @@ public enum PatternSyntax {
       }
       return nil
     }
+  }
 
-    /// The bounds of `{n,m}` and where it ends; nil where it is plain text.
-    private func counts(_ start: Int) -> (Int, Int?, Int)? {
-      guard let close: Int = scalars[start...].firstIndex(of: "}") else { return nil }
-      let parts: [Substring] = text((start + 1)..<close).split(separator: ",", omittingEmptySubsequences: false).map { Substring($0) }
-      guard let low: Int = Int(parts[0]), parts.count <= 2 else { return nil }
-      if parts.count == 1 { return (low, low, close + 1) }
-      if parts[1].isEmpty { return (low, nil, close + 1) }
-      return Int(parts[1]).map { (low, $0, close + 1) }
-    }
+  /// The bounds of `{n,m}` and where it ends; nil where it is plain text.
+  static func counts(_ scalars: [Unicode.Scalar], at start: Int) -> (Int, Int?, Int)? {
+    guard let close: Int = scalars[start...].firstIndex(of: "}") else { return nil }
+    let parts: [ArraySlice<Unicode.Scalar>] = scalars[(start + 1)..<close].split(
+      separator: ",", omittingEmptySubsequences: false)
+    guard parts.count <= 2, let low: Int = count(parts[0]) else { return nil }
+    if parts.count == 1 { return (low, low, close + 1) }
+    if parts[1].isEmpty { return (low, nil, close + 1) }
+    return count(parts[1]).map { (low, $0, close + 1) }
+  }
+
+  /// A number as Go takes it: digits alone, without needless zeros; what is too large is larger than every limit.
+  private static func count(_ digits: ArraySlice<Unicode.Scalar>) -> Int? {
+    guard let first: Unicode.Scalar = digits.first, digits.allSatisfy({ ("0"..."9").contains($0) }),
+      first != "0" || digits.count == 1
+    else { return nil }
+    return digits.count < 8 ? Int(String(String.UnicodeScalarView(digits))) : 100_000_000
   }
 }

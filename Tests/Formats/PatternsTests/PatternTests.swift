@@ -8,6 +8,7 @@ import Testing
     ("", "", true), ("a", "cat", true), ("^a", "cat", false), ("^cat$", "cat", true), ("^cat$", "cats", false),
     ("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "my-name", true), ("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "-name", false),
     ("^a{2,3}$", "aaa", true), ("^a{2,3}$", "aaaa", false), ("^a{2,}$", "aaaa", true), ("^a{2$", "a{2", true),
+    ("^a{-2,}$", "a{-2,}", true), ("^a{+2}$", "a{{2}", true), ("^a{02}$", "a{02}", true), ("^a{0}$", "", true),
     ("^(?i)straße$", "STRAßE", true), ("a.c", "a\nc", false), ("(?s)a.c", "a\nc", true), ("(?m)^b$", "a\nb", true),
     ("^\\d+\\.\\d+$", "1.25", true), ("^\\w+\\s\\S+$", "one two", true), ("\\bcat\\b", "a cat!", true),
     ("\\bcat\\b", "concatenate", false), ("^[[:alpha:]]+$", "abc", true), ("^[^[:alpha:]]+$", "12", true),
@@ -29,7 +30,8 @@ import Testing
 
   @Test(arguments: [
     ("(", "missing closing )"), (")", "unexpected )"), ("[a", "missing closing ]"), ("*", "missing argument to repetition"),
-    ("a**", "invalid nested repetition"), ("a{1001}", "invalid repeat count"), ("[b-a]", "invalid character class range"),
+    ("a**", "invalid nested repetition"), ("a{1001}", "invalid repeat count"),
+    ("a{99999999999999999999}", "invalid repeat count"), ("[b-a]", "invalid character class range"),
     ("\\8", "invalid escape sequence"), ("(?=a)", "invalid or unsupported Perl syntax"), ("a\\", "trailing backslash"),
   ])
   func `malformed patterns are refused in Go's words`(_ pattern: String, _ words: String) {
