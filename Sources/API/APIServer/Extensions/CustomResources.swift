@@ -85,7 +85,10 @@ final class CustomResources: Sendable {
   }
 
   private func reconcile(_ definition: JSONValue, _ core: ServerCore) async throws {
-    let conditions: [JSONValue] = await nameConditions(definition)
+    var conditions: [JSONValue] = await nameConditions(definition)
+    if let approval: JSONValue = ApprovalPolicy.condition(definition, now: .string(Timestamp.now.rfc3339)) {
+      conditions.append(approval)
+    }
     var wanted: JSONValue = definition["status"]
     let isAccepted: Bool = conditions.contains { $0["type"].string == "NamesAccepted" && $0["status"].string == "True" }
     if isAccepted { wanted["acceptedNames"] = definition["spec"]["names"] }
