@@ -25,7 +25,7 @@ def test_definitions_of_community_groups_say_who_approved_them(domain, approval,
     assert status == 201, answer
 
     def conditions():
-        present = api("GET", f"{PATH}/things.{group}")[1].get("status", {}).get("conditions", [])
+        present = api("GET", f"{PATH}/things.{group}")[1].get("status", {}).get("conditions") or []
         return {item["type"]: (item["status"], item["reason"], item["message"]) for item in present}
 
     try:
