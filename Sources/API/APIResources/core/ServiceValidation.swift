@@ -220,7 +220,9 @@ enum ServiceValidation {
     if type == "ExternalName" { return errors }
     let inner: JSONValue = spec["internalTrafficPolicy"]
     if inner.isNull {
-      errors.append(.required(path.child("internalTrafficPolicy")))
+      if ["ClusterIP", "NodePort", "LoadBalancer"].contains(type) {
+        errors.append(.required(path.child("internalTrafficPolicy")))
+      }
     } else {
       errors += Checks.supported(inner, path.child("internalTrafficPolicy"), ["Cluster", "Local"])
     }
@@ -255,9 +257,12 @@ enum ServiceValidation {
         path.child("ipFamilyPolicy"), .string(policy),
         "must be 'RequireDualStack' or 'PreferDualStack' when multiple \(what) are specified")
     }
-    if policy == "SingleStack", families.count == 2 { errors.append(multiple("IP families")) }
-    if policy == "SingleStack", addresses.count == 2 { errors.append(multiple("cluster IPs")) }
-    return errors + addressErrors(spec, addresses, families)
+    errors += addressErrors(spec, addresses, families)
+    // Whether the policy fits is a question only where all else is right.
+    guard errors.isEmpty, policy == "SingleStack" else { return errors }
+    if addresses.count == 2 { errors.append(multiple("cluster IPs")) }
+    if families.count == 2 { errors.append(multiple("IP families")) }
+    return errors
   }
 
   private static func familyErrors(_ families: [String]) -> [FieldError] {
@@ -274,15 +279,17 @@ enum ServiceValidation {
   private static func addressErrors(_ spec: JSONValue, _ addresses: [String], _ families: [String]) -> [FieldError] {
     var errors: [FieldError] = []
     let at: FieldPath = path.child("clusterIPs")
-    if addresses.count > 2 { errors.append(.invalid(at, spec["clusterIPs"], "may only hold up to 2 values")) }
     for (place, text) in addresses.enumerated() {
-      if place > 0, text == "None" {
-        errors.append(.invalid(at.index(place), "None", "must be empty or a valid IP"))
-      } else if text != "None" {
+      if place == 0, text == "None" {
+        guard addresses.count > 1 else { continue }
+        errors.append(.invalid(at, spec["clusterIPs"], "'None' must be the first and only value"))
+      } else {
         errors += Checks.address(.string(text), at.index(place))
       }
     }
-    if !errors.isEmpty { return errors }
+    let isBroken: Bool = !errors.isEmpty
+    if addresses.count > 2 { errors.append(.invalid(at, spec["clusterIPs"], "may only hold up to 2 values")) }
+    if isBroken { return errors }
     let parsed: [IPAddress] = addresses.compactMap { IPAddress($0) }
     if parsed.count == 2, parsed[0].family == parsed[1].family {
       errors.append(.invalid(at, spec["clusterIPs"], "may specify no more than one IP for each IP family"))
