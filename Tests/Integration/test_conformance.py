@@ -1,6 +1,7 @@
 # Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 """What Kubernetes' own tests of conformance ask for, and kubectl does not show."""
 import json
+import os
 
 import pytest
 from kubernetes import client, config
@@ -162,3 +163,16 @@ def test_the_kubelet_lists_its_pods_as_the_api_does(kubectl, api):
     for condition in mine["status"]["conditions"]:
         assert condition["lastProbeTime"] is None if "lastProbeTime" in condition else True
         assert isinstance(condition["lastTransitionTime"], str)
+
+
+def test_a_kubelet_sets_labels_below_domains_of_others_alone(kubectl):
+    """With the status, too, as kubelets write what drivers of storage say; ours says what every server takes."""
+    own = f"--kubeconfig={os.path.dirname(os.environ['KUBECONFIG'])}/kubelet.conf"
+
+    def labelled(key):
+        return kubectl("patch", "node", "node-1", own, "--subresource=status", "--type=merge",
+                       "--patch", json.dumps({"metadata": {"labels": {key: "x"}}}), check=False)
+
+    assert "is not allowed to modify labels: topology.example.k8s.io/node" in labelled("topology.example.k8s.io/node").stderr
+    assert labelled("topology.example.com/node").returncode == 0
+    assert kubectl.json("get", "csinode", "node-1")["spec"]["drivers"][0]["topologyKeys"] == ["topology.hostpath.csi/node"]

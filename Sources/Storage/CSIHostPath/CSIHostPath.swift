@@ -33,7 +33,8 @@ public struct CSIHostPathConfiguration: Sendable {
   }
 
   /// The key by which volumes say on which node they are.
-  var topologyKey: String { "topology.\(driverName)/node" }
+  /// Below no domain of Kubernetes: kubelets may not set labels there on their nodes.
+  var topologyKey: String { "topology.hostpath.csi/node" }
 }
 
 /// A CSI driver whose volumes are directories and disk images of this machine.

@@ -59,7 +59,8 @@ struct NodeRestriction: AdmissionPlugin {
     guard name == node else {
       throw request.forbidden("node \(node.goQuoted) is not allowed to modify node \(name.goQuoted)")
     }
-    guard request.operation != .delete, request.subresource.isEmpty else { return }
+    // Labels can be written with the status, too.
+    guard request.operation != .delete, request.subresource.isEmpty || request.subresource == "status" else { return }
     if request.operation == .update, request.object["spec"]["taints"] != request.old["spec"]["taints"] {
       throw request.forbidden("node \(node.goQuoted) is not allowed to modify taints")
     }
