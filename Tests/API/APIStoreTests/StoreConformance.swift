@@ -17,9 +17,22 @@ enum StoreMaker: String, CaseIterable, Sendable {
     case .etcd: return try await EtcdProcess.shared.store()
     case .memory: return MemoryStore()
     case .sqlite:
-      let path: String = FileManager.default.temporaryDirectory.appending(path: "apus-\(UUID().uuidString).db").path
-      return try SQLiteStore(SQLiteStore.Configuration(path: path), logger: Logger(label: "test"))
+      return try SQLiteStore(SQLiteStore.Configuration(path: try StoreFolder.file()), logger: Logger(label: "test"))
     }
+  }
+}
+
+/// Where the stores of this process are; it goes with the process.
+enum StoreFolder {
+  private static let path: String = {
+    atexit { try? FileManager.default.removeItem(atPath: StoreFolder.path) }
+    return FileManager.default.temporaryDirectory.appending(path: "apus-stores-\(UUID().uuidString)").path
+  }()
+
+  /// The path of a store that is not there yet.
+  static func file() throws -> String {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    return "\(path)/\(UUID().uuidString).db"
   }
 }
 
@@ -179,8 +192,7 @@ func code(_ body: () async throws -> Void) async -> StoreError.Code? {
   }
 
   @Test func `what was acknowledged is there after the store is opened again`() async throws {
-    let path: String = FileManager.default.temporaryDirectory.appending(path: "apus-\(UUID().uuidString).db").path
-    let configuration: SQLiteStore.Configuration = SQLiteStore.Configuration(path: path)
+    let configuration: SQLiteStore.Configuration = SQLiteStore.Configuration(path: try StoreFolder.file())
     let store: SQLiteStore = try SQLiteStore(configuration, logger: Logger(label: "test"))
     try await withThrowingTaskGroup(of: Void.self) { group in
       for number: Int in 0..<300 {

@@ -28,6 +28,8 @@ extension JobController {
     updateFigures(&run)
     if run.job.status != before { try await write(run.job) }
     for pod: Pod in counted { try await removeFinalizer(pod) }
+    // What is counted by now holds up the end no more.
+    if !counted.isEmpty, !run.job.isFinished { queue.add(run.job.key) }
     if pause > .zero { queue.add(run.job.key, after: pause) }
     if run.job.spec.hasActiveDeadlineSeconds, run.job.status.hasStartTime, !run.job.isFinished {
       let end: Timestamp = Timestamp(run.job.status.startTime) + .seconds(run.job.spec.activeDeadlineSeconds)
@@ -95,6 +97,8 @@ extension JobController {
       if run.isSuccessPolicyMet { stopLater(run.active, run.job) }
       return
     }
+    // A finished job lists no pod that is yet to be let go of.
+    guard !run.hasUncounted else { return }
     run.job.setCondition("Complete", "True", reason, message)
     run.job.status.completionTime = .now
     recorder.record(run.job, .normal, reason: "Completed", message: "Job completed")
@@ -121,7 +125,7 @@ extension JobController {
   private func fail(_ run: inout JobRun, _ failure: (reason: String, message: String)) async throws {
     run.job.setCondition("FailureTarget", "True", failure.reason, failure.message)
     for pod: Pod in run.active { try await control.delete(pod, for: run.job) }
-    guard run.active.isEmpty, run.terminating.isEmpty else { return }
+    guard run.active.isEmpty, run.terminating.isEmpty, !run.hasUncounted else { return }
     run.job.setCondition("Failed", "True", failure.reason, failure.message)
     recorder.record(run.job, .warning, reason: failure.reason, message: failure.message)
   }

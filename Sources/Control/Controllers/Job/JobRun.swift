@@ -34,6 +34,11 @@ struct JobRun: Sendable {
       && job.spec.podFailurePolicy.rules.isEmpty
   }
 
+  /// Whether the status lists pods that are counted and not yet let go of.
+  var hasUncounted: Bool {
+    !job.status.uncountedTerminatedPods.succeeded.isEmpty || !job.status.uncountedTerminatedPods.failed.isEmpty
+  }
+
   var active: [Pod] { pods.filter { !$0.isTerminal && !$0.metadata.isBeingDeleted } }
   var terminating: [Pod] { pods.filter { !$0.isTerminal && $0.metadata.isBeingDeleted } }
   var ready: [Pod] { active.filter(\.isReady) }
