@@ -35,7 +35,10 @@ public struct ClusterUp: Sendable {
 
     let client: KubeClient = try KubeClient(
       configuration: try ClientConfiguration(kubeconfig: cluster.kubernetesDirectory + "/super-admin.conf"), logger: logger)
-    try await until("the API server is ready", log: "apiserver") { try await isReady(client) }
+    try await until("the API server is ready", log: "apiserver") {
+      if !isFresh { try revive() }
+      return try await isReady(client)
+    }
     say("the API server is ready after \(Self.seconds(since: start))")
     try await AddOns(cluster: cluster).apply(with: client)
     try await until("node \(cluster.nodeName) is Ready", log: "kubelet") { try await isNodeReady(client) }
@@ -69,6 +72,14 @@ public struct ClusterUp: Sendable {
     try Files.replace(path + ".certificates", certificates, mode: 0o644)
     try Keeper.start(runDirectory: cluster.runDirectory, logDirectory: cluster.logDirectory)
     return true
+  }
+
+  /// Starts the keeper where the supervisor that was found has ended: it was about to, as when both are killed at once.
+  private func revive() throws {
+    let running: RunningComponents = RunningComponents(runDirectory: cluster.runDirectory)
+    guard running.alive[Supervisor.name] == nil else { return }
+    // Where there is a keeper, this one ends at once.
+    try Keeper.start(runDirectory: cluster.runDirectory, logDirectory: cluster.logDirectory)
   }
 
   /// All certificates of the cluster, one after the other.

@@ -104,6 +104,11 @@ public struct CELMap: Sendable {
   }
 }
 
+extension CELMap: CustomStringConvertible {
+  /// The entries in order.
+  public var description: String { "{" + entries.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + "}" }
+}
+
 extension CELValue: Hashable {
   public static func == (left: CELValue, right: CELValue) -> Bool {
     switch (left, right) {

@@ -19,7 +19,8 @@ import Testing
     ("unheard(1)", "undeclared reference to 'unheard'"), ("1 +", "Syntax error: mismatched input '<EOF>'"),
     ("has(1)", "invalid argument to has() macro"), ("'open", "Syntax error: token recognition error"),
     ("if == 1", "reserved identifier: if"), ("99999999999999999999", "invalid int literal"),
-    ("a\n  .b", "<input>:1:1: undeclared reference to 'a'"),
+    ("a\n  .b", "<input>:1:1: undeclared reference to 'a'"), ("list.exists(i, i, true)", "1:16: duplicate variable name: i"),
+    ("list.all(1, true)", "argument must be a simple name"),
   ])
   func `what does not fit is refused with its place`(_ text: String, _ words: String) {
     let issues: CELIssues? = #expect(throws: CELIssues.self) { try Self.environment.compile(text) }
@@ -30,6 +31,7 @@ import Testing
     ("self.replicas", CELType.int), ("self.labels['a']", .string), ("self.labels", .map(.string, .string)), ("list[0]", .string),
     ("list.map(s, size(s))", .list(.int)), ("list.exists(s, s == '')", .bool), ("1 < 2 ? 'a' : 'b'", .string), ("dyn(1)", .dyn),
     ("self.?name", .optional(.string)), ("[1, 'a'][0]", .dyn), ("duration('1s') + duration('1s')", .duration),
+    ("true ? 1 : dyn('a')", .dyn), ("true ? dyn('a') : 1", .dyn), ("true ? [1] : [dyn(1)]", .list(.dyn)),
   ])
   func `expressions have types`(_ text: String, _ type: CELType) throws {
     #expect(try Self.environment.compile(text).type == type)

@@ -89,7 +89,8 @@ enum ProtobufDecoder {
     map = .null
     var reader: ProtoReader = message
     var key: String = ""
-    var item: JSONValue = ZeroValue.of(field.schema)
+    // An entry that says nothing of its bytes has some: none at all. Outside of maps these are absent.
+    var item: JSONValue = field.encoding == .bytes ? "" : ZeroValue.of(field.schema)
     while let (number, wireType) = try reader.tag() {
       switch number {
       case 1 where wireType == 2: key = try reader.string()

@@ -166,6 +166,18 @@ struct Checker {
     }
   }
 
+  /// Whether a type says less than another, or the same.
+  private static func isWider(_ type: CELType, than other: CELType) -> Bool {
+    if type.isDynamic || type == other { return true }
+    switch (type, other) {
+    case (.list(let a), .list(let b)): return isWider(a, than: b)
+    case (.map(let a, let b), .map(let c, let d)): return isWider(a, than: c) && isWider(b, than: d)
+    case (.opaque(let a, let inner), .opaque(let b, let others)):
+      return a == b && inner.count == others.count && zip(inner, others).allSatisfy { isWider($0, than: $1) }
+    default: return false
+    }
+  }
+
   /// Whether a value of a type can stand where another is wanted.
   static func isAssignable(_ type: CELType, to wanted: CELType, _ bindings: inout [String: CELType]) -> Bool {
     if case .parameter(let name) = wanted {
@@ -173,8 +185,11 @@ struct Checker {
         bindings[name] = type
         return true
       }
-      if isAssignable(type, to: bound, &bindings) { return true }
       // The wider of both is what the parameter is.
+      if isAssignable(type, to: bound, &bindings) {
+        if bound == .null || isWider(type, than: bound) { bindings[name] = type }
+        return true
+      }
       guard isAssignable(bound, to: type, &bindings) else { return false }
       bindings[name] = type
       return true

@@ -357,10 +357,14 @@ enum Macros {
       throw Parser.Failure()
     }
     func make(_ kind: ComprehensionKind, _ second: String?, _ filter: Node?) throws(Parser.Failure) -> Node {
-      Node(
+      let first: String = try variable(arguments[0])
+      if first == second {
+        issues.append(.init(offset: arguments[1].offset, message: "duplicate variable name: \(first)"))
+        throw Parser.Failure()
+      }
+      return Node(
         .comprehension(
-          kind, range: target, first: try variable(arguments[0]), second: second, filter: filter,
-          step: arguments[arguments.count - 1]), offset)
+          kind, range: target, first: first, second: second, filter: filter, step: arguments[arguments.count - 1]), offset)
     }
     let last: Int = arguments.count
     switch name {
