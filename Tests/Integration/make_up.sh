@@ -22,16 +22,25 @@ fi
 . Tests/machine.sh
 node_address
 
+# As on a machine that has a disk for its pods: its mount point stays.
+kubelet=/var/lib/kubelet made=
+if ! mountpoint --quiet $kubelet; then
+  [ -d $kubelet ] || { mkdir $kubelet; made=$kubelet; }
+  mount -t tmpfs -o mode=755 tmpfs $kubelet
+fi
+
 work=$(mktemp -d /tmp/apus-make-up.XXXXXX)
 finish() {
   status=$?
   make --no-print-directory down || status=1
+  mountpoint --quiet $kubelet || { echo "make_up.sh: \`make down\` took a mount point away" >&2; status=1; }
   python3 "$here/census.py" --inside --default-root "$work" > "$work/after"
   # What an earlier cluster had left and `make down` cleared away as well is no fault.
   if LC_ALL=C comm -13 "$work/before" "$work/after" | grep .; then
     echo "make_up.sh: \`make down\` left this behind" >&2
     status=1
   fi
+  [ -z "$made" ] || { umount $made && rmdir $made; }
   rm -rf "$work"
   exit $status
 }

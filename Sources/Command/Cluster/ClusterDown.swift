@@ -127,7 +127,10 @@ public struct ClusterDown {
       cluster.kubernetesDirectory, cluster.kubeletDirectory, cluster.dataDirectory, cluster.runDirectory,
       cluster.logDirectory, cluster.podLogDirectory, cluster.root + "/var/log/containers",
     ] where Files.exists(tree) {
-      try Files.removeTree(tree)
+      do throws(SystemError) { try Files.removeTree(tree) } catch {
+        // A file system of its own that is mounted there stays, empty.
+        if error != SystemError(.busy, "rmdir", tree) { throw error }
+      }
     }
     // Folders that hold something of others stay.
     for folder: String in made where Files.exists(folder) { try? Files.removeDirectory(folder) }

@@ -147,6 +147,8 @@ struct Checker {
       var bindings: [String: CELType] = [:]
       let wanted: [CELType] = (overload.target.map { [$0] } ?? []) + overload.arguments
       guard zip(all, wanted).allSatisfy({ Self.isAssignable($0, to: $1, &bindings) }) else { continue }
+      // What may be anything makes the whole so: `a ? 1 : dyn(b)`. Items of lists do not: those of `[]` are not known.
+      for case (let type, .parameter(let name)) in zip(all, wanted) where type.isDynamic { bindings[name] = .dyn }
       let type: CELType = Self.substitute(overload.result, bindings)
       result = result == nil || result == type ? type : .dyn
     }
@@ -166,18 +168,6 @@ struct Checker {
     }
   }
 
-  /// Whether a type says less than another, or the same.
-  private static func isWider(_ type: CELType, than other: CELType) -> Bool {
-    if type.isDynamic || type == other { return true }
-    switch (type, other) {
-    case (.list(let a), .list(let b)): return isWider(a, than: b)
-    case (.map(let a, let b), .map(let c, let d)): return isWider(a, than: c) && isWider(b, than: d)
-    case (.opaque(let a, let inner), .opaque(let b, let others)):
-      return a == b && inner.count == others.count && zip(inner, others).allSatisfy { isWider($0, than: $1) }
-    default: return false
-    }
-  }
-
   /// Whether a value of a type can stand where another is wanted.
   static func isAssignable(_ type: CELType, to wanted: CELType, _ bindings: inout [String: CELType]) -> Bool {
     if case .parameter(let name) = wanted {
@@ -187,7 +177,7 @@ struct Checker {
       }
       // The wider of both is what the parameter is.
       if isAssignable(type, to: bound, &bindings) {
-        if bound == .null || isWider(type, than: bound) { bindings[name] = type }
+        if bound == .null { bindings[name] = type }
         return true
       }
       guard isAssignable(bound, to: type, &bindings) else { return false }
