@@ -145,6 +145,12 @@ class Cluster:
     def unmet(self):
         """What is declared and is not so yet."""
         lines = []
+        # Before the pods: what a controller counts it has seen on these, so that they cannot be older than the count.
+        for thing in self.api.list("/apis/apps/v1/deployments"):
+            wanted, status = thing["spec"]["replicas"], thing.get("status", {})
+            for count in ("replicas", "readyReplicas", "updatedReplicas"):
+                if status.get(count, 0) != wanted:
+                    lines.append(f"deployment {thing['metadata']['name']}: {count} {status.get(count, 0)} of {wanted}")
         for pod in self.api.list("/api/v1/pods"):
             meta, status = pod["metadata"], pod["status"]
             is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
@@ -152,11 +158,6 @@ class Cluster:
                 lines.append(f"pod {meta['name']} is being deleted")
             elif not is_ready and status["phase"] != "Succeeded":
                 lines.append(f"pod {meta['name']} is not ready: {json.dumps(status.get('containerStatuses', status))[:400]}")
-        for thing in self.api.list("/apis/apps/v1/deployments"):
-            wanted, status = thing["spec"]["replicas"], thing.get("status", {})
-            for count in ("replicas", "readyReplicas", "updatedReplicas"):
-                if status.get(count, 0) != wanted:
-                    lines.append(f"deployment {thing['metadata']['name']}: {count} {status.get(count, 0)} of {wanted}")
         for node in self.api.list("/api/v1/nodes"):
             if not any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"]):
                 lines.append("the node is not ready")
