@@ -213,7 +213,7 @@ let node: [Target] = [
   room("Kubelet", "Node/Kubelet",
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "YAML", "Addresses", "OCISpec", "Kernel", "Cgroups",
      "CRI", "CSI", "KubeletPlugins", "GRPCSockets", "HTTPServing", "PKI",
-     grpcCore, grpcHTTP2, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, asn1, httpClient]),
+     grpcCore, grpcHTTP2, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, asn1]),
   // The service proxy: Services and EndpointSlices become nftables rules.
   room("ServiceProxy", "Node/ServiceProxy",
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "Addresses", "JSON", "Kernel", "Netlink", "Nftables",
@@ -322,7 +322,7 @@ let allTests: [Target] = [
   tests("ControllersTests", "Control/ControllersTests",
     ["Controllers", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "PKI", "CSI", "GRPCSockets", grpcCore, protobuf, logging, collections, lifecycle, crypto, jwt]),
   tests("KubeletTests", "Node/KubeletTests",
-    ["Kubelet", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "YAML", "Addresses", "Kernel", "Cgroups", "CRI", "CSI", "KubeletPlugins", "GRPCSockets", "HTTPServing", "PKI", grpcCore, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509, httpClient]),
+    ["Kubelet", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "YAML", "Addresses", "Kernel", "Cgroups", "CRI", "CSI", "KubeletPlugins", "GRPCSockets", "HTTPServing", "PKI", grpcCore, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, logging, collections, lifecycle, crypto, x509]),
   tests("ServiceProxyTests", "Node/ServiceProxyTests",
     ["ServiceProxy", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "Addresses", "JSON", "Kernel", "Netlink", "Nftables", "HTTPServing", protobuf, nioCore, nioPosix, nioHTTP1, logging, collections, lifecycle]),
   tests("ClusterDNSTests", "Node/ClusterDNSTests",

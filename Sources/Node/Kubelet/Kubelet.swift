@@ -31,8 +31,10 @@ public struct Kubelet: ServiceLifecycle.Service {
     try Files.makeDirectories(configuration.rootDirectory, mode: 0o750)
     let connection: UnixGRPCClient = try UnixGRPCClient(configuration.runtimeEndpoint)
     let images: UnixGRPCClient = try configuration.imageEndpoint.map { try UnixGRPCClient($0) } ?? connection
-    let runtime: GRPCRuntimeService = GRPCRuntimeService(runtime: connection, images: images)
+    let deadlines: CallDeadlines = CallDeadlines()
+    let runtime: GRPCRuntimeService = GRPCRuntimeService(runtime: connection, images: images, deadlines: deadlines)
     await withTaskGroup(of: Void.self) { group in
+      group.addTask { await deadlines.watch() }
       group.addTask { await self.attempt("the runtime's connection") { try await connection.runConnections() } }
       if configuration.imageEndpoint != nil {
         group.addTask { await self.attempt("the image service's connection") { try await images.runConnections() } }
@@ -78,17 +80,11 @@ public struct Kubelet: ServiceLifecycle.Service {
     let parts: KubeletParts = try KubeletParts(
       configuration: configuration, runtime: runtime, runtimeName: version.runtimeName, logger: logger)
     parts.services.groups.makeClasses()
-    do {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        for job in parts.jobs { group.addTask { try await job() } }
-        try await group.next()
-        group.cancelAll()
-      }
-    } catch {
-      await parts.close()
-      throw error
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for job in parts.jobs { group.addTask { try await job() } }
+      try await group.next()
+      group.cancelAll()
     }
-    await parts.close()
   }
 }
 

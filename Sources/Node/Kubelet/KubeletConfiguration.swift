@@ -116,7 +116,7 @@ public struct KubeletConfiguration: Sendable {
   /// How often pods are looked at though nothing happened.
   public var syncFrequency: Duration = .seconds(60)
   /// How often the manifests are read.
-  public var fileCheckFrequency: Duration = .seconds(1)
+  public var fileCheckFrequency: Duration = .seconds(20)
   /// The longest wait between restarts of a crashing container.
   public var crashLoopBackOffMax: Duration = .seconds(300)
   /// Disk usage from which unused images are removed, in percent.

@@ -25,7 +25,6 @@ struct KubeletParts: Sendable {
   let services: PodServices
   let supervisor: PodSupervisor
   private(set) var jobs: [Job] = []
-  private let http: NodeHTTPClient
   let nursery: Nursery
 
   init(configuration: KubeletConfiguration, runtime: GRPCRuntimeService, runtimeName: String, logger: Logger) throws {
@@ -42,7 +41,7 @@ struct KubeletParts: Sendable {
     let api: any PodAPI = client.map { ClientPodAPI(client: $0) } ?? NoPodAPI()
     let paths: PodPaths = PodPaths(root: configuration.rootDirectory)
     let drivers: CSIDrivers = CSIDrivers(directory: paths.pluginsRegistry, logger: logger)
-    let http: NodeHTTPClient = NodeHTTPClient()
+    let http: NodeHTTPClient = try NodeHTTPClient()
     let capacity: ResourceAmounts = machine.capacity(maxPods: configuration.maxPods)
     let groups: PodCgroups = PodCgroups(
       configuration: configuration, logger: logger, memoryCapacity: machine.memoryBytes, hierarchy: CgroupFolders(logger: logger))
@@ -72,7 +71,6 @@ struct KubeletParts: Sendable {
     }
     late.supervisor.withLock { $0 = supervisor }
     self.supervisor = supervisor
-    self.http = http
     self.nursery = nursery
     addRuntimeJobs(runtime, logger)
     var pressure: PressureWatch?
@@ -159,10 +157,5 @@ struct KubeletParts: Sendable {
       }
     }
     return keeper
-  }
-
-  func close() async {
-    // Nothing is asked any more; what was open is closed by the process's end otherwise.
-    try? await http.shutdown()
   }
 }

@@ -41,6 +41,15 @@ public enum PodShim {
 
 /// The shim's state.
 final class Shim {
+  /// A process that was executed beside a container's own.
+  private struct Exec {
+    var pid: Int32
+    var launch: InitLaunch?
+    /// What kills it when its time is over.
+    var alarm: UInt64?
+    var isTimedOut: Bool = false
+  }
+
   private let configuration: ShimConfiguration
   private let loop: EventLoop
   private let listener: SharedDescriptor
@@ -49,7 +58,7 @@ final class Shim {
   private let hierarchy: CgroupHierarchy
   private var connections: [Connection] = []
   private var containers: [String: ContainerProcess] = [:]
-  private var execs: [String: (container: String, pid: Int32, launch: InitLaunch?)] = [:]
+  private var execs: [String: Exec] = [:]
   private var pausePID: Int32 = 0
   private var pauseLaunch: InitLaunch?
   private var isShuttingDown: Bool = false
@@ -144,10 +153,13 @@ final class Shim {
       } else if let container: ContainerProcess = containers.values.first(where: { $0.pid == ended.pid && $0.exit == nil }) {
         container.ended(ended.exitCode, hierarchy: hierarchy)
         if let exit: ProcessExit = container.exit { tell(ShimMethod.exited, exit.json) }
-      } else if let (name, _) = execs.first(where: { $0.value.pid == ended.pid }) {
+      } else if let (name, exec) = execs.first(where: { $0.value.pid == ended.pid }) {
         // Its launch may still have something to say about why; it keeps itself alive until then.
         execs[name] = nil
-        tell(ShimMethod.execExited, ["exec": .string(name), "exitCode": JSONValue(ended.exitCode)])
+        if let alarm: UInt64 = exec.alarm { loop.cancel(alarm) }
+        tell(
+          ShimMethod.execExited,
+          ["exec": .string(name), "exitCode": JSONValue(ended.exitCode), "timedOut": .bool(exec.isTimedOut)])
       }
       // Anything else is an orphan that was ours to bury.
     }
@@ -254,7 +266,22 @@ extension Shim {
       case .failed(let message): connection.send(.failure(id: id, message: message))
       }
     }
-    execs[request.execID] = (request.id, launch.pid, launch)
+    var exec: Exec = Exec(pid: launch.pid, launch: launch)
+    if request.timeout > 0 {
+      exec.alarm = loop.call(after: .seconds(request.timeout)) { [unowned self] in
+        execs[request.execID]?.isTimedOut = true
+        // It is gone, or it goes.
+        try? kill(request.execID, SIGKILL)
+      }
+    }
+    execs[request.execID] = exec
+  }
+
+  /// Signals an executed process and those that it started, which are in its session, mostly in its group.
+  private func kill(_ execID: String, _ number: Int32) throws(SystemError) {
+    guard let exec: Exec = execs[execID] else { return }
+    try Processes.signal(-exec.pid, number)
+    try Processes.signal(exec.pid, number)
   }
 
   private func attach(_ parameters: JSONValue, _ descriptors: [SharedDescriptor]) throws {
@@ -267,12 +294,7 @@ extension Shim {
 
   private func signal(_ parameters: JSONValue) throws {
     let number: Int32 = Int32(clamping: parameters["signal"].int ?? 0)
-    if let name: String = parameters["exec"].string {
-      // Those that it started are in its session, mostly in its group.
-      guard let exec = execs[name] else { return }
-      try Processes.signal(-exec.pid, number)
-      return try Processes.signal(exec.pid, number)
-    }
+    if let name: String = parameters["exec"].string { return try kill(name, number) }
     let container: ContainerProcess = try container(parameters)
     guard container.exit == nil else { return }
     try Processes.signal(container.pid, number)

@@ -73,7 +73,7 @@ public enum ShimMethod {
   public static let shutdown = "shutdown"
   /// A process has ended: `ProcessExit`
   public static let exited = "exited"
-  /// An executed process has ended: `{"exec", "exitCode"}`
+  /// An executed process has ended: `{"exec", "exitCode", "timedOut"}`
   public static let execExited = "execExited"
 }
 

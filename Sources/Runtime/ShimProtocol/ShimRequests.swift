@@ -186,10 +186,13 @@ public struct ExecProcess: Sendable, Hashable {
   public var hasTerminal: Bool
   /// The `cgroup.procs` files it is put into.
   public var processFiles: [String]
+  /// The seconds after which it is killed; 0 means never.
+  public var timeout: Int64
 
   /// Makes a request.
   public init(
-    id: String, execID: String, process: JSONValue, seccompProgram: String, hasTerminal: Bool, processFiles: [String]
+    id: String, execID: String, process: JSONValue, seccompProgram: String, hasTerminal: Bool, processFiles: [String],
+    timeout: Int64 = 0
   ) {
     self.id = id
     self.execID = execID
@@ -197,6 +200,7 @@ public struct ExecProcess: Sendable, Hashable {
     self.seccompProgram = seccompProgram
     self.hasTerminal = hasTerminal
     self.processFiles = processFiles
+    self.timeout = timeout
   }
 
   /// Reads one.
@@ -207,13 +211,14 @@ public struct ExecProcess: Sendable, Hashable {
     seccompProgram = json["seccompProgram"].string ?? ""
     hasTerminal = json["terminal"].bool ?? false
     processFiles = json["processFiles"].items.compactMap(\.string)
+    timeout = json["timeout"].int ?? 0
   }
 
   /// As JSON.
   public var json: JSONValue {
     [
       "id": .string(id), "exec": .string(execID), "process": process, "seccompProgram": .string(seccompProgram),
-      "terminal": .bool(hasTerminal), "processFiles": JSONValue(processFiles),
+      "terminal": .bool(hasTerminal), "processFiles": JSONValue(processFiles), "timeout": JSONValue(timeout),
     ]
   }
 }

@@ -15,21 +15,21 @@ struct GRPCRuntimeService: RuntimeService {
   private let runtime: CRIRuntimeService.Client<UnixGRPCClient.Transport>
   private let imageService: CRIImageService.Client<UnixGRPCClient.Transport>
 
-  init(runtime: UnixGRPCClient, images: UnixGRPCClient) {
+  private let deadlines: CallDeadlines
+
+  init(runtime: UnixGRPCClient, images: UnixGRPCClient, deadlines: CallDeadlines) {
+    self.deadlines = deadlines
     self.runtime = CRIRuntimeService.Client(wrapping: runtime.client)
     self.imageService = CRIImageService.Client(wrapping: images.client)
   }
 
-  private func options(_ timeout: Duration = Self.callTimeout) -> CallOptions {
-    var options: CallOptions = .defaults
-    options.timeout = timeout
-    return options
-  }
-
-  /// Translates an RPC's error, once.
-  private func call<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+  /// Gives a call its time (nil: as long as it takes), and translates an RPC's error, once.
+  private func call<Result: Sendable>(
+    _ limit: Duration? = Self.callTimeout, _ body: @Sendable @escaping () async throws -> Result
+  ) async throws -> Result {
     do {
-      return try await body()
+      guard let limit else { return try await body() }
+      return try await deadlines.run(within: limit, body)
     } catch let error as RPCError {
       throw KubeletError(
         error.code == .notFound ? .notFound : .runtime, "rpc error: code = \(error.code.goName) desc = \(error.message)",
@@ -38,16 +38,16 @@ struct GRPCRuntimeService: RuntimeService {
   }
 
   func version() async throws -> CRIVersionResponse {
-    try await call { try await runtime.version(.with { $0.version = "v1" }, options: options(.seconds(5))) }
+    try await call(.seconds(5)) { try await runtime.version(.with { $0.version = "v1" }) }
   }
 
   func status() async throws -> CRIStatusResponse {
-    try await call { try await runtime.status(CRIStatusRequest(), options: options(.seconds(10))) }
+    try await call(.seconds(10)) { try await runtime.status(CRIStatusRequest()) }
   }
 
   func cgroupDriver() async throws -> CRICgroupDriver {
-    let answer: CRIRuntimeConfigResponse = try await call {
-      try await runtime.runtimeConfig(CRIRuntimeConfigRequest(), options: options(.seconds(10)))
+    let answer: CRIRuntimeConfigResponse = try await call(.seconds(10)) {
+      try await runtime.runtimeConfig(CRIRuntimeConfigRequest())
     }
     return answer.linux.cgroupDriver
   }
@@ -55,38 +55,38 @@ struct GRPCRuntimeService: RuntimeService {
   func setPodCIDR(_ cidr: String) async throws {
     _ = try await call {
       try await runtime.updateRuntimeConfig(
-        .with { $0.runtimeConfig.networkConfig.podCidr = cidr }, options: options())
+        .with { $0.runtimeConfig.networkConfig.podCidr = cidr })
     }
   }
 
   func runPodSandbox(_ config: CRIPodSandboxConfig, handler: String) async throws -> String {
-    try await call {
+    try await call(.seconds(240)) {
       try await runtime.runPodSandbox(
         .with {
           $0.config = config
           $0.runtimeHandler = handler
-        }, options: options(.seconds(240)))
+        })
     }.podSandboxID
   }
 
   func stopPodSandbox(_ id: String) async throws {
-    _ = try await call { try await runtime.stopPodSandbox(.with { $0.podSandboxID = id }, options: options()) }
+    _ = try await call { try await runtime.stopPodSandbox(.with { $0.podSandboxID = id }) }
   }
 
   func removePodSandbox(_ id: String) async throws {
-    _ = try await call { try await runtime.removePodSandbox(.with { $0.podSandboxID = id }, options: options()) }
+    _ = try await call { try await runtime.removePodSandbox(.with { $0.podSandboxID = id }) }
   }
 
   func podSandboxStatus(_ id: String) async throws -> CRIPodSandboxStatus {
     try await call {
-      try await runtime.podSandboxStatus(.with { $0.podSandboxID = id }, options: options())
+      try await runtime.podSandboxStatus(.with { $0.podSandboxID = id })
     }.status
   }
 
   func podSandboxes(of pod: PodUID?) async throws -> [CRIPodSandbox] {
     try await call {
       try await runtime.listPodSandbox(
-        .with { if let pod { $0.filter.labelSelector = [RuntimeLabel.podUID: pod.text] } }, options: options())
+        .with { if let pod { $0.filter.labelSelector = [RuntimeLabel.podUID: pod.text] } })
     }.items
   }
 
@@ -99,39 +99,39 @@ struct GRPCRuntimeService: RuntimeService {
           $0.podSandboxID = sandbox
           $0.config = config
           $0.sandboxConfig = sandboxConfig
-        }, options: options())
+        })
     }.containerID
   }
 
   func startContainer(_ id: String) async throws {
-    _ = try await call { try await runtime.startContainer(.with { $0.containerID = id }, options: options()) }
+    _ = try await call { try await runtime.startContainer(.with { $0.containerID = id }) }
   }
 
   func stopContainer(_ id: String, grace: Duration) async throws {
     let seconds: Int64 = grace.components.seconds + (grace.components.attoseconds > 0 ? 1 : 0)
-    _ = try await call {
+    _ = try await call(grace + Self.callTimeout) {
       try await runtime.stopContainer(
         .with {
           $0.containerID = id
           $0.timeout = max(seconds, 0)
-        }, options: options(grace + Self.callTimeout))
+        })
     }
   }
 
   func removeContainer(_ id: String) async throws {
-    _ = try await call { try await runtime.removeContainer(.with { $0.containerID = id }, options: options()) }
+    _ = try await call { try await runtime.removeContainer(.with { $0.containerID = id }) }
   }
 
   func containerStatus(_ id: String) async throws -> CRIContainerStatus {
     try await call {
-      try await runtime.containerStatus(.with { $0.containerID = id }, options: options())
+      try await runtime.containerStatus(.with { $0.containerID = id })
     }.status
   }
 
   func containers(of pod: PodUID?) async throws -> [CRIContainer] {
     try await call {
       try await runtime.listContainers(
-        .with { if let pod { $0.filter.labelSelector = [RuntimeLabel.podUID: pod.text] } }, options: options())
+        .with { if let pod { $0.filter.labelSelector = [RuntimeLabel.podUID: pod.text] } })
     }.containers
   }
 
@@ -141,49 +141,49 @@ struct GRPCRuntimeService: RuntimeService {
         .with {
           $0.containerID = id
           $0.linux = resources
-        }, options: options())
+        })
     }
   }
 
   func reopenContainerLog(_ id: String) async throws {
-    _ = try await call { try await runtime.reopenContainerLog(.with { $0.containerID = id }, options: options()) }
+    _ = try await call { try await runtime.reopenContainerLog(.with { $0.containerID = id }) }
   }
 }
 
 extension GRPCRuntimeService {
   func execSync(_ id: String, command: [String], timeout: Duration) async throws -> CRIExecSyncResponse {
-    try await call {
+    try await call(timeout == .zero ? Self.pullTimeout : timeout + .seconds(5)) {
       try await runtime.execSync(
         .with {
           $0.containerID = id
           $0.cmd = command
           $0.timeout = timeout.components.seconds
-        }, options: options(timeout == .zero ? Self.pullTimeout : timeout + .seconds(5)))
+        })
     }
   }
 
   func exec(_ request: CRIExecRequest) async throws -> String {
-    try await call { try await runtime.exec(request, options: options()) }.url
+    try await call { try await runtime.exec(request) }.url
   }
 
   func attach(_ request: CRIAttachRequest) async throws -> String {
-    try await call { try await runtime.attach(request, options: options()) }.url
+    try await call { try await runtime.attach(request) }.url
   }
 
   func portForward(_ request: CRIPortForwardRequest) async throws -> String {
-    try await call { try await runtime.portForward(request, options: options()) }.url
+    try await call { try await runtime.portForward(request) }.url
   }
 
   func containerStats() async throws -> [CRIContainerStats] {
-    try await call { try await runtime.listContainerStats(CRIListContainerStatsRequest(), options: options()) }.stats
+    try await call { try await runtime.listContainerStats(CRIListContainerStatsRequest()) }.stats
   }
 
   func podSandboxStats() async throws -> [CRIPodSandboxStats] {
-    try await call { try await runtime.listPodSandboxStats(CRIListPodSandboxStatsRequest(), options: options()) }.stats
+    try await call { try await runtime.listPodSandboxStats(CRIListPodSandboxStatsRequest()) }.stats
   }
 
   func events(_ handle: @Sendable @escaping (CRIContainerEventResponse) async -> Void) async throws {
-    try await call {
+    try await call(nil) {
       try await runtime.getContainerEvents(CRIGetEventsRequest()) { response in
         for try await event in response.messages { await handle(event) }
       }
@@ -192,32 +192,32 @@ extension GRPCRuntimeService {
 
   func imageStatus(_ image: CRIImageSpec) async throws -> CRIImage? {
     let answer: CRIImageStatusResponse = try await call {
-      try await imageService.imageStatus(.with { $0.image = image }, options: options())
+      try await imageService.imageStatus(.with { $0.image = image })
     }
     return answer.hasImage && !answer.image.id.isEmpty ? answer.image : nil
   }
 
   func pullImage(_ image: CRIImageSpec, auth: CRIAuthConfig?, sandbox: CRIPodSandboxConfig) async throws -> String {
-    try await call {
+    try await call(Self.pullTimeout) {
       try await imageService.pullImage(
         .with {
           $0.image = image
           if let auth { $0.auth = auth }
           $0.sandboxConfig = sandbox
-        }, options: options(Self.pullTimeout))
+        })
     }.imageRef
   }
 
   func images() async throws -> [CRIImage] {
-    try await call { try await imageService.listImages(CRIListImagesRequest(), options: options()) }.images
+    try await call { try await imageService.listImages(CRIListImagesRequest()) }.images
   }
 
   func removeImage(_ image: CRIImageSpec) async throws {
-    _ = try await call { try await imageService.removeImage(.with { $0.image = image }, options: options()) }
+    _ = try await call { try await imageService.removeImage(.with { $0.image = image }) }
   }
 
   func imageFileSystems() async throws -> CRIImageFsInfoResponse {
-    try await call { try await imageService.imageFsInfo(CRIImageFsInfoRequest(), options: options()) }
+    try await call { try await imageService.imageFsInfo(CRIImageFsInfoRequest()) }
   }
 }
 

@@ -17,11 +17,19 @@ struct StaticPods: Sendable {
   let nodeName: String
   let logger: Logger
 
-  /// Reads the manifests again and again; `changed` gets all pods whenever they differ from before.
+  /// How often a path that is not there, or cannot be watched, is looked at.
+  private static let missingInterval: Duration = .seconds(1)
+
+  /// Reads the manifests whenever they change, and now and then all the same, as not every file system tells of its
+  /// changes; `changed` gets all pods whenever they differ from before.
   func run(every interval: Duration, changed: @Sendable ([Pod]) async -> Void) async throws {
+    let watch: DirectoryWatch = try DirectoryWatch()
     var last: [String: Int64] = ["": -1]
     var known: [String: Pod] = [:]
     while !Task.isCancelled {
+      // Before the look: what changes after it is told.
+      let isDirectory: Bool = (try? Files.status(path))?.isDirectory ?? false
+      let isWatched: Bool = watch.watch(isDirectory ? path : Files.parent(of: path) ?? "/")
       let stamps: [String: Int64] = stamps()
       if stamps != last {
         last = stamps
@@ -38,7 +46,7 @@ struct StaticPods: Sendable {
         known = pods
         await changed(pods.sorted { $0.key < $1.key }.map(\.value))
       }
-      try await Task.sleep(for: interval)
+      try await watch.wait(for: isWatched ? interval : min(interval, Self.missingInterval))
     }
   }
 

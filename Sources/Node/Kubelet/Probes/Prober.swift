@@ -1,15 +1,12 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
-import AsyncHTTPClient
 import CRI
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import KubeCore
 import KubeMeta
 import NIOCore
-import NIOHTTP1
 import NIOPosix
-import NIOSSL
 
 /// Carries a probe out, once.
 struct Prober: Sendable {
@@ -66,7 +63,7 @@ struct Prober: Sendable {
   private static func connect(_ host: String, _ port: Int, _ timeout: Duration) async -> Outcome {
     do {
       let channel: any Channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        .connectTimeout(TimeAmount(timeout)).connect(host: host, port: port).get()
+        .connectTimeout(TimeAmount(timeout)).connect(toHost: host, port: port).get()
       channel.close(promise: nil)
       return .success
     } catch {
@@ -80,53 +77,6 @@ struct Prober: Sendable {
     if text.contains("refused") { return "connect: connection refused" }
     if text.contains("connectTimeout") || text.contains("timed out") || text.contains("Timeout") { return "i/o timeout" }
     return text
-  }
-}
-
-/// GET requests of probes and hooks: every one on a connection of its own, certificates unverified, as upstream's.
-final class NodeHTTPClient: Sendable {
-  private let client: HTTPClient
-
-  init() {
-    var tls: TLSConfiguration = .makeClientConfiguration()
-    tls.certificateVerification = .none
-    var configuration: HTTPClient.Configuration = HTTPClient.Configuration(
-      tlsConfiguration: tls, redirectConfiguration: .disallow)
-    configuration.httpVersion = .http1Only
-    configuration.connectionPool.idleTimeout = .seconds(1)
-    // A server that does not listen yet is found out at once, and not tried again behind our back.
-    configuration.connectionPool.retryConnectionEstablishment = false
-    client = HTTPClient(eventLoopGroup: .singletonMultiThreadedEventLoopGroup, configuration: configuration)
-  }
-
-  func shutdown() async throws { try await client.shutdown() }
-
-  /// Asks, and judges the status: 200 to 399 is good.
-  func get(_ action: HTTPGetAction, container: Container, host: String, timeout: Duration) async -> Prober.Outcome {
-    guard let port: Int = Prober.port(action.port, container) else { return .failure("unknown port") }
-    let target: String = action.host.isEmpty ? host : action.host
-    let scheme: String = action.scheme.lowercased() == "https" ? "https" : "http"
-    let path: String = action.path.hasPrefix("/") ? action.path : "/" + action.path
-    let url: String = "\(scheme)://\(target.contains(":") ? "[\(target)]" : target):\(port)\(path)"
-    var request: HTTPClientRequest = HTTPClientRequest(url: url)
-    request.headers.add(name: "User-Agent", value: "kube-probe/1.36")
-    request.headers.add(name: "Accept", value: "*/*")
-    request.headers.add(name: "Connection", value: "close")
-    for header: HTTPHeader in action.httpHeaders {
-      if ["user-agent", "accept", "host"].contains(header.name.lowercased()) { request.headers.remove(name: header.name) }
-      if !header.value.isEmpty || header.name.lowercased() != "accept" {
-        request.headers.add(name: header.name, value: header.value)
-      }
-    }
-    do {
-      let response: HTTPClientResponse = try await client.execute(request, timeout: TimeAmount(timeout))
-      let status: Int = Int(response.status.code)
-      // What the server says beyond its status is not of interest, but must be read for the connection to end well.
-      _ = try? await response.body.collect(upTo: 64 << 10)
-      return (200..<400).contains(status) ? .success : .failure("HTTP probe failed with statuscode: \(status)")
-    } catch {
-      return .failure("Get \"\(url)\": dial tcp \(target):\(port): \(Prober.reason(error))")
-    }
   }
 }
 
@@ -163,6 +113,16 @@ enum GRPCHealth {
     } catch {
       return .failure("error: health rpc probe failed: \(error)")
     }
+  }
+}
+
+extension ClientBootstrap {
+  /// Connects to an address at once; to a name, once it is resolved.
+  func connect(toHost host: String, port: Int) -> EventLoopFuture<any Channel> {
+    guard let address: NIOCore.SocketAddress = try? NIOCore.SocketAddress(ipAddress: host, port: port) else {
+      return connect(host: host, port: port)
+    }
+    return connect(to: address)
   }
 }
 

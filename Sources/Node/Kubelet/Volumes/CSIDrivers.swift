@@ -21,16 +21,26 @@ final class CSIDrivers: Sendable {
     var stages: Bool
   }
 
-  /// How often the registry's directory is looked at.
-  private static let interval: Duration = .milliseconds(500)
-  /// How often a socket that did not answer is asked again, in looks.
-  private static let retryLooks: Int = 6
+  /// How often the registry's directory is looked at even though nothing was told of it.
+  private static let interval: Duration = .seconds(60)
+  /// When a socket that did not answer is asked again: soon, as it is there before its server listens, then rarely.
+  private static let retryWaits: [Duration] = [.milliseconds(100), .milliseconds(400), .seconds(1), .seconds(3)]
+  /// How long the API server is given to take the news, before it is told again.
+  private static let tellingInterval: Duration = .milliseconds(500)
+
+  private struct Answered {
+    /// Its name; empty where it is no CSI driver.
+    var driver: String
+    /// Another number under the same name is another socket: its server has started anew.
+    var inode: UInt64
+  }
 
   private struct State {
     var drivers: [String: Registered] = [:]
-    /// The name that came from each socket; nil while it has not answered.
-    var sockets: [String: String] = [:]
-    var failures: [String: Int] = [:]
+    /// The plugin behind each socket that has answered.
+    var sockets: [String: Answered] = [:]
+    /// How often in a row each socket was asked in vain, and when it is asked again.
+    var failures: [String: (count: Int, next: ContinuousClock.Instant)] = [:]
   }
 
   private let state: Mutex<State> = Mutex(State())
@@ -48,22 +58,28 @@ final class CSIDrivers: Sendable {
 
   /// Watches the registry until cancelled; `changed` is called when a driver has come or gone.
   func run(changed: @Sendable @escaping ([Registered]) async throws -> Void) async throws {
-    try Files.makeDirectories(directory)
+    let watch: DirectoryWatch = try DirectoryWatch()
     // Stays set until the API server has been told, which needs the node to be registered.
     var hasChanged: Bool = false
     while !Task.isCancelled {
-      let present: Set<String> = Set(try Files.list(directory).map { "\(directory)/\($0)" }.filter(Self.isSocket))
-      let gone: [String] = state.withLock { state in state.sockets.keys.filter { !present.contains($0) } }
+      try Files.makeDirectories(directory)
+      _ = watch.watch(directory)
+      let present: [String: UInt64] = try sockets()
+      let gone: [String] = state.withLock { state in
+        let gone: [String] = state.sockets.filter { present[$0.key] != $0.value.inode }.map(\.key)
+        state.failures = state.failures.filter { present[$0.key] != nil }
+        return gone
+      }
       for socket: String in gone {
         state.withLock { state in
-          if let name: String = state.sockets.removeValue(forKey: socket) { state.drivers[name] = nil }
-          state.failures[socket] = nil
+          if let plugin: Answered = state.sockets.removeValue(forKey: socket) { state.drivers[plugin.driver] = nil }
         }
         logger.info("a plugin is gone", metadata: ["socket": "\(socket)"])
         hasChanged = true
       }
-      for socket: String in present where isDue(socket) {
-        if await register(socket, changed) { hasChanged = true }
+      for (socket, inode) in present where isDue(socket) {
+        if await register(socket, inode) { hasChanged = true }
+        count(socket)
       }
       if hasChanged {
         do {
@@ -73,27 +89,40 @@ final class CSIDrivers: Sendable {
           logger.warning("cannot tell the API server of CSI drivers", metadata: ["error": "\(error)"])
         }
       }
-      try await Task.sleep(for: Self.interval)
+      let retry: Duration = state.withLock { $0.failures.values.map(\.next).min() }.map { $0 - .now } ?? Self.interval
+      try await watch.wait(for: hasChanged ? min(retry, Self.tellingInterval) : retry)
     }
   }
 
-  private static func isSocket(_ path: String) -> Bool {
-    (try? Files.status(path).isSocket) ?? false
+  /// Notes whether a socket that was asked has to be asked again.
+  private func count(_ socket: String) {
+    state.withLock { state in
+      guard state.sockets[socket] == nil else { return state.failures[socket] = nil }
+      let count: Int = state.failures[socket]?.count ?? 0
+      state.failures[socket] = (count + 1, .now + Self.retryWaits[min(count, Self.retryWaits.count - 1)])
+    }
+  }
+
+  /// The sockets in the registry, with their numbers.
+  private func sockets() throws -> [String: UInt64] {
+    var sockets: [String: UInt64] = [:]
+    for name: String in try Files.list(directory) {
+      // What has gone meanwhile is not there.
+      guard let status: Files.Status = try? Files.status("\(directory)/\(name)"), status.isSocket else { continue }
+      sockets["\(directory)/\(name)"] = status.inode
+    }
+    return sockets
   }
 
   private func isDue(_ socket: String) -> Bool {
     state.withLock { state in
       if state.sockets[socket] != nil { return false }
-      let count: Int = state.failures[socket] ?? 0
-      state.failures[socket] = count + 1
-      return count % Self.retryLooks == 0
+      return (state.failures[socket]?.next ?? .now) <= .now
     }
   }
 
   /// Asks a socket who it is, and tells it how that went.
-  private func register(
-    _ socket: String, _ changed: @Sendable @escaping ([Registered]) async throws -> Void
-  ) async -> Bool {
+  private func register(_ socket: String, _ inode: UInt64) async -> Bool {
     do {
       return try await withUnixGRPCClient(socket) { connection in
         let client = PluginRegistration.Client(wrapping: connection.client)
@@ -101,7 +130,7 @@ final class CSIDrivers: Sendable {
         options.timeout = .seconds(5)
         let plugin: PluginPluginInfo = try await client.getInfo(PluginInfoRequest(), options: options)
         guard plugin.type == "CSIPlugin" else {
-          self.state.withLock { $0.sockets[socket] = "" }
+          self.state.withLock { $0.sockets[socket] = Answered(driver: "", inode: inode) }
           return false
         }
         var status: PluginRegistrationStatus = PluginRegistrationStatus()
@@ -110,7 +139,7 @@ final class CSIDrivers: Sendable {
           let driver: Registered = try await Self.interview(plugin.name, endpoint)
           self.state.withLock { state in
             state.drivers[plugin.name] = driver
-            state.sockets[socket] = plugin.name
+            state.sockets[socket] = Answered(driver: plugin.name, inode: inode)
           }
           self.logger.info("CSI driver registered", metadata: ["driver": "\(plugin.name)", "endpoint": "\(endpoint)"])
           status.pluginRegistered = true

@@ -10,11 +10,18 @@ final class ShimConnection: Sendable {
   /// An answer with the descriptors that came with it.
   typealias Answer = (result: JSONValue, descriptors: [SharedDescriptor])
 
+  /// How an executed process ended.
+  struct ExecEnd: Sendable, Hashable {
+    var exitCode: Int32
+    /// Whether the shim killed it because its time was over.
+    var isTimedOut: Bool
+  }
+
   private struct State {
     var pending: [Int64: CheckedContinuation<Answer, any Error>] = [:]
-    var execs: [String: CheckedContinuation<Int32, any Error>] = [:]
+    var execs: [String: CheckedContinuation<ExecEnd, any Error>] = [:]
     /// Ends of executed processes for which nobody waits yet.
-    var execEnds: [String: Int32] = [:]
+    var execEnds: [String: ExecEnd] = [:]
     var nextID: Int64 = 1
     var isClosed: Bool = false
   }
@@ -66,16 +73,16 @@ final class ShimConnection: Sendable {
   }
 
   /// Waits for the end of an executed process.
-  func waitForExec(_ name: String) async throws -> Int32 {
+  func waitForExec(_ name: String) async throws -> ExecEnd {
     try await withCheckedThrowingContinuation { continuation in
-      let known: Result<Int32, RuntimeError>? = state.withLock { state in
-        if let code: Int32 = state.execEnds.removeValue(forKey: name) { return .success(code) }
+      let known: Result<ExecEnd, RuntimeError>? = state.withLock { state in
+        if let end: ExecEnd = state.execEnds.removeValue(forKey: name) { return .success(end) }
         if state.isClosed { return .failure(RuntimeError(.failed, "the pod's shim has ended")) }
         state.execs[name] = continuation
         return nil
       }
       switch known {
-      case .success(let code): continuation.resume(returning: code)
+      case .success(let end): continuation.resume(returning: end)
       case .failure(let error): continuation.resume(throwing: error)
       case nil: break
       }
@@ -99,13 +106,14 @@ final class ShimConnection: Sendable {
       if let exit: ProcessExit = ProcessExit(content) { onExit(exit) }
     case .event(ShimMethod.execExited, let content):
       let name: String = content["exec"].string ?? ""
-      let code: Int32 = Int32(clamping: content["exitCode"].int ?? 255)
-      let waiting: CheckedContinuation<Int32, any Error>? = state.withLock { state in
+      let end: ExecEnd = ExecEnd(
+        exitCode: Int32(clamping: content["exitCode"].int ?? 255), isTimedOut: content["timedOut"].bool ?? false)
+      let waiting: CheckedContinuation<ExecEnd, any Error>? = state.withLock { state in
         if let waiting = state.execs.removeValue(forKey: name) { return waiting }
-        state.execEnds[name] = code
+        state.execEnds[name] = end
         return nil
       }
-      waiting?.resume(returning: code)
+      waiting?.resume(returning: end)
     default: break
     }
   }

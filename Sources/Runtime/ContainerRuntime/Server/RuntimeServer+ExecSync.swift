@@ -33,27 +33,12 @@ extension RuntimeCore {
     let shim: ShimConnection = try shim(record.sandboxID)
     try await startExec(
       command, in: record, execID: execID, hasTerminal: false, shim: shim,
-      streams: [nil, outputWriter, errorWriter])
+      streams: [nil, outputWriter, errorWriter], timeout: timeout)
     let outputs: PipeOutputs = try PipeOutputs(
       [outputReader, errorReader], limit: Self.execOutputBytesMax, reactor: reactor)
-    let code: Int32? = try await withThrowingTaskGroup(of: Int32?.self) { group in
-      group.addTask { try await shim.waitForExec(execID) }
-      if timeout > 0 {
-        group.addTask {
-          try await Task.sleep(for: .seconds(timeout))
-          return nil
-        }
-      }
-      let first: Int32? = try await group.next() ?? nil
-      if first == nil {
-        try await shim.request(ShimMethod.signal, ["exec": .string(execID), "signal": 9])
-        // The wait ends with the process.
-        _ = try await group.next()
-      }
-      group.cancelAll()
-      return first
-    }
-    guard let code else {
+    // The shim keeps the time: it is awake anyway when the process starts, and needs no thread for it.
+    let end: ShimConnection.ExecEnd = try await shim.waitForExec(execID)
+    guard !end.isTimedOut else {
       outputs.cancel()
       throw RuntimeError(
         .timedOut, "failed to exec in container: timeout \(timeout)s exceeded: context deadline exceeded")
@@ -62,15 +47,16 @@ extension RuntimeCore {
     var response: CRIExecSyncResponse = CRIExecSyncResponse()
     response.stdout = .init(texts[0])
     response.stderr = .init(texts[1])
-    response.exitCode = code
+    response.exitCode = end.exitCode
     return response
   }
 
-  /// Starts a command in a container; with a terminal, returns its master.
+  /// Starts a command in a container; with a terminal, returns its master. After `timeout` seconds, where it is not 0,
+  /// the command is killed.
   @discardableResult
   func startExec(
     _ command: [String], in record: ContainerRecord, execID: String, hasTerminal: Bool, shim: ShimConnection,
-    streams: [DescriptorBox?]
+    streams: [DescriptorBox?], timeout: Int64 = 0
   ) async throws -> SharedDescriptor? {
     var process: JSONValue = record.process
     process["args"] = JSONValue(command)
@@ -80,7 +66,7 @@ extension RuntimeCore {
     }
     let request: ExecProcess = ExecProcess(
       id: record.id, execID: execID, process: process, seccompProgram: record.seccompProgram, hasTerminal: hasTerminal,
-      processFiles: hierarchy.group(record.cgroupPath).processFiles)
+      processFiles: hierarchy.group(record.cgroupPath).processFiles, timeout: timeout)
     let null: SharedDescriptor = SharedDescriptor(try FileDescriptor.open("/dev/null", .readWrite))
     let descriptors: [SharedDescriptor] = hasTerminal ? [] : streams.map { $0?.take() ?? null }
     do {

@@ -31,7 +31,7 @@ struct RuntimeStreamBackend: StreamBackend {
             }
           }
         }
-        let code: Int32 = try await shim.waitForExec(execID)
+        let code: Int32 = try await shim.waitForExec(execID).exitCode
         await relay.finishOutputs()
         group.cancelAll()
         return code

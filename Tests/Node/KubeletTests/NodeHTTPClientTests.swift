@@ -1,0 +1,109 @@
+// Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
+
+import KubeCore
+import KubeMeta
+import NIOCore
+import NIOPosix
+import SwiftProtobuf
+import Synchronization
+import Testing
+
+@testable import Kubelet
+
+/// Answers every request with the same bytes, or says nothing, or hangs up.
+private final class Canned: ChannelInboundHandler, Sendable {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  enum Answer: Sendable {
+    case bytes(String, closes: Bool)
+    case nothing
+    case hangUp
+  }
+  let answer: Answer
+  let requests: Mutex<[String]> = Mutex([])
+  init(_ answer: Answer) { self.answer = answer }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    requests.withLock { $0.append(String(buffer: unwrapInboundIn(data))) }
+    switch answer {
+    case .bytes(let text, let closes):
+      let sent: EventLoopFuture<Void> = context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)))
+      if closes { context.close(promise: nil) }
+      sent.whenFailure { _ in }
+    case .nothing: break
+    case .hangUp: context.close(promise: nil)
+    }
+  }
+}
+
+@Suite struct NodeHTTPClientTests {
+  private func probe(
+    _ answer: Canned.Answer, timeout: Duration = .seconds(5), change: (inout HTTPGetAction) -> Void = { _ in }
+  ) async throws -> (outcome: Prober.Outcome, port: Int, requests: [String]) {
+    let canned: Canned = Canned(answer)
+    let server: any Channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+      .childChannelInitializer { $0.pipeline.addHandler(canned) }
+      .bind(host: "127.0.0.1", port: 0).get()
+    let port: Int = server.localAddress?.port ?? 0
+    var action: HTTPGetAction = .with {
+      $0.path = "/healthz?full=1"
+      $0.port.intVal = Int32(port)
+    }
+    change(&action)
+    let outcome: Prober.Outcome = try await NodeHTTPClient().get(
+      action, container: Container(), host: "127.0.0.1", timeout: timeout)
+    try await server.close()
+    return (outcome, port, canned.requests.withLock { $0 })
+  }
+
+  @Test(arguments: [
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false),
+    ("HTTP/1.1 204 No Content\r\n\r\n", false),
+    ("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", false),
+    ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", false),
+    ("HTTP/1.0 200 OK\r\n\r\nuntil the end", true),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + String(repeating: "x", count: 20 << 10), false),
+  ])
+  func `a good status is a success`(text: String, closes: Bool) async throws {
+    #expect(try await probe(.bytes(text, closes: closes)).outcome == .success)
+  }
+
+  @Test func `a bad status is told`() async throws {
+    let outcome: Prober.Outcome = try await probe(.bytes("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", closes: false)).outcome
+    #expect(outcome == .failure("HTTP probe failed with statuscode: 503"))
+  }
+
+  @Test func `what goes wrong is told in Go's words`() async throws {
+    let silent = try await probe(.nothing, timeout: .milliseconds(200))
+    let url: String = "http://127.0.0.1:\(silent.port)/healthz?full=1"
+    #expect(
+      silent.outcome
+        == .failure("Get \"\(url)\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"))
+    let closed = try await probe(.hangUp)
+    #expect(closed.outcome == .failure("Get \"http://127.0.0.1:\(closed.port)/healthz?full=1\": EOF"))
+    // Nobody listens there any more.
+    let action: HTTPGetAction = .with { $0.port.intVal = Int32(closed.port) }
+    let refused: Prober.Outcome = try await NodeHTTPClient().get(
+      action, container: Container(), host: "127.0.0.1", timeout: .seconds(1))
+    #expect(
+      refused
+        == .failure(
+          "Get \"http://127.0.0.1:\(closed.port)/\": dial tcp 127.0.0.1:\(closed.port): connect: connection refused"))
+  }
+
+  @Test func `the request is upstream's, with the probe's headers`() async throws {
+    let asked = try await probe(.hangUp) { action in
+      action.httpHeaders = [
+        .with { ($0.name, $0.value) = ("X-Probe", "yes") }, .with { ($0.name, $0.value) = ("Host", "example.com") },
+        .with { ($0.name, $0.value) = ("Accept", "") },
+      ]
+    }
+    let lines: Set<Substring> = Set(asked.requests.joined().split(separator: "\r\n"))
+    #expect(
+      lines == [
+        "GET /healthz?full=1 HTTP/1.1", "Host: example.com", "User-Agent: kube-probe/1.36", "X-Probe: yes",
+        "Connection: close",
+      ])
+  }
+}
