@@ -12,6 +12,8 @@ public struct KubeletError: Error, Sendable, CustomStringConvertible {
     case notFound
     /// The container runtime did not do what was asked.
     case runtime
+    /// The container runtime did not do it within the time it has.
+    case timedOut
     /// A file or directory of the node could not be used.
     case host
     /// What was asked for is not valid.

@@ -23,32 +23,40 @@ import Testing
 
   @Test func `thresholds count outcomes in a row`() {
     var probe: ProbeLoop = loop(.liveness)
-    #expect(probe.count(isSuccess: false) == nil)
-    #expect(probe.count(isSuccess: false) == nil)
-    #expect(probe.count(isSuccess: true) == true)
-    #expect(probe.count(isSuccess: false) == nil)
-    #expect(probe.count(isSuccess: false) == nil)
-    #expect(probe.count(isSuccess: false) == false)
-    #expect(probe.count(isSuccess: false) == nil, "a verdict is told once")
+    #expect(probe.count(.failure("no")) == nil)
+    #expect(probe.count(.failure("no")) == nil)
+    #expect(probe.count(.success) == true)
+    #expect(probe.count(.failure("no")) == nil)
+    #expect(probe.count(.failure("no")) == nil)
+    #expect(probe.count(.failure("no")) == false)
+    #expect(probe.count(.failure("no")) == nil, "a verdict is told once")
+  }
+
+  @Test func `what could not be tried says nothing`() {
+    var probe: ProbeLoop = loop(.liveness, failures: 2)
+    #expect(probe.count(.failure("no")) == nil)
+    #expect(probe.count(.unknown("the runtime is away")) == nil)
+    #expect(probe.count(.failure("no")) == false)
+    #expect(probe.count(.warning("it is elsewhere")) == true)
   }
 
   @Test func `a success threshold above one is awaited`() {
     var probe: ProbeLoop = loop(.readiness, successes: 2)
-    #expect(probe.count(isSuccess: true) == nil)
-    #expect(probe.count(isSuccess: true) == true)
+    #expect(probe.count(.success) == nil)
+    #expect(probe.count(.success) == true)
   }
 
   @Test func `early failures over the network are repeated quickly and not counted`() {
     var probe: ProbeLoop = loop(.readiness, exec: false, failures: 1)
     var waited: Duration = .zero
     while probe.isEarly {
-      #expect(probe.count(isSuccess: false) == nil)
+      #expect(probe.count(.failure("no")) == nil)
       let wait: Duration = probe.nextWait()
       #expect(wait < probe.period)
       waited += wait
     }
     #expect(waited <= probe.period)
-    #expect(probe.count(isSuccess: false) == false)
+    #expect(probe.count(.failure("no")) == false)
     #expect(probe.nextWait() == .seconds(1))
   }
 }

@@ -31,8 +31,14 @@ struct GRPCRuntimeService: RuntimeService {
       guard let limit else { return try await body() }
       return try await deadlines.run(within: limit, body)
     } catch let error as RPCError {
+      let code: KubeletError.Code =
+        switch error.code {
+        case .notFound: .notFound
+        case .deadlineExceeded: .timedOut
+        default: .runtime
+        }
       throw KubeletError(
-        error.code == .notFound ? .notFound : .runtime, "rpc error: code = \(error.code.goName) desc = \(error.message)",
+        code, "rpc error: code = \(error.code.goName) desc = \(error.message)",
         detail: error.message)
     }
   }

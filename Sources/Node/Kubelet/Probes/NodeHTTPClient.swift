@@ -13,6 +13,8 @@ import NIOSSL
 struct NodeHTTPClient: Sendable {
   /// What a server says beyond this is not read.
   private static let bodyBytesMax: Int = 10 << 10
+  /// As many as Go's client asks one after the other.
+  private static let redirectionsMax: Int = 10
 
   private let tls: NIOSSLContext
 
@@ -22,43 +24,58 @@ struct NodeHTTPClient: Sendable {
     tls = try NIOSSLContext(configuration: configuration)
   }
 
-  /// Asks, and judges the status: 200 to 399 is good.
+  /// Asks, and judges the status: 200 to 399 is good. A redirection is followed on the same host only.
   func get(_ action: HTTPGetAction, container: Container, host: String, timeout: Duration) async -> Prober.Outcome {
-    guard let port: Int = Prober.port(action.port, container) else { return .failure("unknown port") }
-    let target: String = action.host.isEmpty ? host : action.host
-    let authority: String = "\(target.contains(":") ? "[\(target)]" : target):\(port)"
-    let isEncrypted: Bool = action.scheme.lowercased() == "https"
-    let path: String = action.path.hasPrefix("/") ? action.path : "/" + action.path
-    let url: String = "\(isEncrypted ? "https" : "http")://\(authority)\(path)"
-    let head: HTTPRequestHead = HTTPRequestHead(
-      version: .http1_1, method: .GET, uri: path, headers: Self.headers(action.httpHeaders, host: authority))
-    let loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
-    let promise: EventLoopPromise<HTTPResponseStatus> = loop.makePromise()
+    guard let port: Int = Prober.port(action.port, container) else { return .unknown("unknown port") }
+    var url: ProbeURL = ProbeURL(
+      isEncrypted: action.scheme.lowercased() == "https", host: action.host.isEmpty ? host : action.host, port: port,
+      path: action.path.hasPrefix("/") ? action.path : "/" + action.path)
     let deadline: NIODeadline = .now() + TimeAmount(timeout)
+    var followed: Int = 0
+    do {
+      while true {
+        let answer: ProbeAnswer = try await ask(url, Self.headers(action.httpHeaders, host: url.authority), deadline)
+        guard (300..<400).contains(answer.status) else {
+          if (200..<300).contains(answer.status) { return .success }
+          return .failure("HTTP probe failed with statuscode: \(answer.status)")
+        }
+        guard let next: ProbeURL = answer.redirection.flatMap(url.resolve), next.host == url.host else {
+          return .warning("Probe terminated redirects, Response body: \(answer.body)")
+        }
+        followed += 1
+        guard followed < Self.redirectionsMax else {
+          return .failure("Get \"\(next)\": stopped after \(Self.redirectionsMax) redirects")
+        }
+        url = next
+      }
+    } catch let failure as ConnectionFailure {
+      return .failure("Get \"\(url)\": dial tcp \(url.authority): \(Prober.reason(failure.cause))")
+    } catch {
+      return .failure("Get \"\(url)\": \(error)")
+    }
+  }
+
+  private func ask(_ url: ProbeURL, _ headers: HTTPHeaders, _ deadline: NIODeadline) async throws -> ProbeAnswer {
+    let head: HTTPRequestHead = HTTPRequestHead(version: .http1_1, method: .GET, uri: url.path, headers: headers)
+    let loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    let promise: EventLoopPromise<ProbeAnswer> = loop.makePromise()
     let connecting: EventLoopFuture<any Channel> = ClientBootstrap(group: loop)
-      .connectTimeout(TimeAmount(timeout))
+      .connectTimeout(deadline - .now())
       .channelInitializer { [tls] channel in
         channel.eventLoop.makeCompletedFuture {
           let pipeline: ChannelPipeline.SynchronousOperations = channel.pipeline.syncOperations
-          if isEncrypted {
-            let isAddress: Bool = (try? SocketAddress(ipAddress: target, port: port)) != nil
-            try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : target))
+          if url.isEncrypted {
+            let isAddress: Bool = (try? SocketAddress(ipAddress: url.host, port: url.port)) != nil
+            try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : url.host))
           }
           try pipeline.addHTTPClientHandlers()
           try pipeline.addHandler(OneAnswer(head, promise, deadline: deadline, bodyBytesMax: Self.bodyBytesMax))
         }
       }
-      .connect(toHost: target, port: port)
+      .connect(toHost: url.host, port: url.port)
     // Once there is a channel, its handler keeps the promise.
     connecting.whenFailure { promise.fail(ConnectionFailure(cause: $0)) }
-    do {
-      let status: UInt = try await promise.futureResult.get().code
-      return (200..<400).contains(status) ? .success : .failure("HTTP probe failed with statuscode: \(status)")
-    } catch let failure as ConnectionFailure {
-      return .failure("Get \"\(url)\": dial tcp \(authority): \(Prober.reason(failure.cause))")
-    } catch {
-      return .failure("Get \"\(url)\": \(error)")
-    }
+    return try await promise.futureResult.get()
   }
 
   /// The headers of a request: those of the probe go before our own; an empty `Accept` means none.
@@ -73,6 +90,15 @@ struct NodeHTTPClient: Sendable {
     }
     return headers
   }
+}
+
+/// What a server said.
+private struct ProbeAnswer: Sendable {
+  var status: UInt
+  /// Where it says that the answer is.
+  var redirection: String?
+  /// The beginning of its text.
+  var body: String
 }
 
 /// There was no connection to ask on.
@@ -93,17 +119,18 @@ private final class OneAnswer: ChannelInboundHandler {
   typealias InboundIn = HTTPClientResponsePart
   typealias OutboundOut = HTTPClientRequestPart
 
+  /// The statuses that send a GET elsewhere, where they say so.
+  private static let redirections: Set<UInt> = [301, 302, 303, 307, 308]
+
   private let request: HTTPRequestHead
   private let deadline: NIODeadline
   private let bodyBytesMax: Int
-  private var promise: EventLoopPromise<HTTPResponseStatus>?
+  private var promise: EventLoopPromise<ProbeAnswer>?
   private var alarm: Scheduled<Void>?
-  private var status: HTTPResponseStatus?
-  private var bodyBytes: Int = 0
+  private var head: HTTPResponseHead?
+  private var body: ByteBuffer = ByteBuffer()
 
-  init(
-    _ request: HTTPRequestHead, _ promise: EventLoopPromise<HTTPResponseStatus>, deadline: NIODeadline, bodyBytesMax: Int
-  ) {
+  init(_ request: HTTPRequestHead, _ promise: EventLoopPromise<ProbeAnswer>, deadline: NIODeadline, bodyBytesMax: Int) {
     self.request = request
     self.promise = promise
     self.deadline = deadline
@@ -123,15 +150,22 @@ private final class OneAnswer: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
-    case .head(let head): status = head.status
-    case .body(let bytes):
-      bodyBytes += bytes.readableBytes
-      if bodyBytes >= bodyBytesMax { finish(answer, context) }
+    case .head(let head): self.head = head
+    case .body(var bytes):
+      body.writeBuffer(&bytes)
+      if body.readableBytes >= bodyBytesMax { finish(answer, context) }
     case .end: finish(answer, context)
     }
   }
 
-  private var answer: Result<HTTPResponseStatus, any Error> { status.map { .success($0) } ?? .failure(RequestFailure.closed) }
+  private var answer: Result<ProbeAnswer, any Error> {
+    guard let head else { return .failure(RequestFailure.closed) }
+    let isElsewhere: Bool = Self.redirections.contains(head.status.code)
+    return .success(
+      ProbeAnswer(
+        status: head.status.code, redirection: isElsewhere ? head.headers.first(name: "Location") : nil,
+        body: String(decoding: body.readableBytesView.prefix(bodyBytesMax), as: UTF8.self)))
+  }
 
   func channelInactive(context: ChannelHandlerContext) {
     finish(.failure(RequestFailure.closed), context)
@@ -140,14 +174,16 @@ private final class OneAnswer: ChannelInboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // Some servers end an encrypted connection, or a body without length, by just closing it.
-    finish(status == nil ? .failure(error) : answer, context)
+    finish(head == nil ? .failure(error) : answer, context)
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
+    // Of a connection that did not come about the one who wanted it is told.
+    guard alarm != nil else { return }
     finish(.failure(RequestFailure.closed), context)
   }
 
-  private func finish(_ result: Result<HTTPResponseStatus, any Error>, _ context: ChannelHandlerContext) {
+  private func finish(_ result: Result<ProbeAnswer, any Error>, _ context: ChannelHandlerContext) {
     guard let promise else { return }
     self.promise = nil
     alarm?.cancel()

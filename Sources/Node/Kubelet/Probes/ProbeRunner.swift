@@ -119,12 +119,8 @@ final class ProbeRunner: Sendable {
       while !Task.isCancelled {
         let outcome: Prober.Outcome = await prober.probe(loop)
         if Task.isCancelled { return }
-        if case .failure(let text) = outcome, !loop.isEarly, !isTerminating(loop.pod.uid) {
-          events.record(
-            loop.pod, type: "Warning", reason: "Unhealthy", message: "\(loop.kind.rawValue) probe failed: \(text)",
-            fieldPath: loop.fieldPath)
-        }
-        if let verdict: Bool = loop.count(isSuccess: outcome.isSuccess) {
+        if !loop.isEarly, !isTerminating(loop.pod.uid) { tell(outcome, of: loop) }
+        if let verdict: Bool = loop.count(outcome) {
           if note(loop, verdict) { changed() }
           // The container is going to be stopped, or the next probes take over.
           if loop.kind == .startup || (loop.kind == .liveness && !verdict) { return }
@@ -134,6 +130,18 @@ final class ProbeRunner: Sendable {
     } catch {
       // Cancelled.
     }
+  }
+
+  private func tell(_ outcome: Prober.Outcome, of loop: ProbeLoop) {
+    let probe: String = "\(loop.kind.rawValue) probe"
+    let (reason, message): (String, String)
+    switch outcome {
+    case .success: return
+    case .warning(let text): (reason, message) = ("ProbeWarning", "\(probe) warning: \(text)")
+    case .failure(let text): (reason, message) = ("Unhealthy", "\(probe) failed: \(text)")
+    case .unknown(let text): (reason, message) = ("Unhealthy", "\(probe) errored and resulted in unknown state: \(text)")
+    }
+    events.record(loop.pod, type: "Warning", reason: reason, message: message, fieldPath: loop.fieldPath)
   }
 
   /// Keeps a verdict; true where it is news.
@@ -199,14 +207,17 @@ struct ProbeLoop: Sendable {
   }
 
   /// Counts an outcome; a verdict when a threshold is reached.
-  mutating func count(isSuccess: Bool) -> Bool? {
+  mutating func count(_ outcome: Prober.Outcome) -> Bool? {
     wasEarly = false
-    if isSuccess {
+    switch outcome {
+    case .success, .warning:
       earlyWait = nil
       failures = 0
       successes += 1
       guard successes >= max(probe.successThreshold, 1) else { return nil }
       return verdict(true)
+    case .unknown: return nil
+    case .failure: break
     }
     if earlyWait != nil {
       wasEarly = true

@@ -13,43 +13,62 @@ struct Prober: Sendable {
   /// What came of it.
   enum Outcome: Sendable, Equatable {
     case success
+    /// It went well, with something to tell.
+    case warning(String)
     case failure(String)
-
-    var isSuccess: Bool { self == .success }
+    /// The probe itself could not be carried out: that says nothing about the container.
+    case unknown(String)
   }
 
   /// Upstream cuts what it shows of an answer.
   private static let bodyBytesMax: Int = 10 << 10
+  /// How often in a row a probe is tried that cannot be carried out.
+  private static let triesMax: Int = 3
 
   let runtime: any RuntimeService
   let http: NodeHTTPClient
 
   /// Probes.
   func probe(_ loop: ProbeLoop) async -> Outcome {
+    var tries: Int = 1
+    while true {
+      let outcome: Outcome = await probeOnce(loop)
+      guard case .unknown = outcome, tries < Self.triesMax, !Task.isCancelled else { return outcome }
+      tries += 1
+    }
+  }
+
+  private func probeOnce(_ loop: ProbeLoop) async -> Outcome {
     let handler: ProbeHandler = loop.probe.handler
     let host: String = loop.podIP ?? "127.0.0.1"
-    if handler.hasExec { return await exec(handler.exec.command, loop) }
+    if handler.hasExec { return await exec(loop) }
     if handler.hasHTTPGet {
       return await http.get(handler.httpGet, container: loop.container, host: host, timeout: loop.timeout)
     }
     if handler.hasTcpSocket {
-      guard let port: Int = Self.port(handler.tcpSocket.port, loop.container) else { return .failure("unknown port") }
+      guard let port: Int = Self.port(handler.tcpSocket.port, loop.container) else { return .unknown("unknown port") }
       return await Self.connect(handler.tcpSocket.host.isEmpty ? host : handler.tcpSocket.host, port, loop.timeout)
     }
     if handler.hasGrpc {
       return await GRPCHealth.check(host: host, port: Int(handler.grpc.port), service: handler.grpc.service, timeout: loop.timeout)
     }
-    return .failure("missing probe handler")
+    return .unknown("missing probe handler")
   }
 
-  private func exec(_ command: [String], _ loop: ProbeLoop) async -> Outcome {
+  private func exec(_ loop: ProbeLoop) async -> Outcome {
+    // Of the environment only what the specification says literally can be named.
+    let literal: [String: String] = Dictionary(
+      loop.container.env.filter { !$0.hasValueFrom }.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+    let command: [String] = loop.probe.handler.exec.command.map { Expansion.expand($0) { literal[$0] } }
     do {
       let answer: CRIExecSyncResponse = try await runtime.execSync(loop.target.id, command: command, timeout: loop.timeout)
       if answer.exitCode == 0 { return .success }
       let output: String = String(decoding: answer.stdout + answer.stderr, as: UTF8.self)
       return .failure(String(output.prefix(Self.bodyBytesMax)))
     } catch {
-      return .failure("command timed out or could not be run: \(error)")
+      guard (error as? KubeletError)?.code == .timedOut else { return .unknown("\(error)") }
+      return .failure(
+        "command timed out: \"\(command.joined(separator: " "))\" timed out after \(loop.timeout.components.seconds)s")
     }
   }
 
