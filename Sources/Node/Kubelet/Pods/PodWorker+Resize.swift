@@ -94,9 +94,8 @@ extension PodWorker {
     resizing.applied = resizing.applied.filter { running.contains($0.key) }
     let changes: [Change] = changes(target)
     guard !changes.isEmpty else {
-      if resizing.isInProgress { tell(pod, "Normal", "ResizeCompleted", "Pod resize completed") }
-      resizing.isInProgress = false
       resizing.failure = nil
+      settle()
       return []
     }
     if !resizing.isInProgress {
