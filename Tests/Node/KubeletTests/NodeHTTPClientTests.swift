@@ -5,6 +5,8 @@ import KubeCore
 import KubeMeta
 import NIOCore
 import NIOPosix
+import NIOSSL
+import PKI
 import SwiftProtobuf
 import Synchronization
 import Testing
@@ -39,12 +41,28 @@ private final class Canned: ChannelInboundHandler, Sendable {
 }
 
 @Suite struct NodeHTTPClientTests {
+  /// A certificate that nobody vouches for.
+  private static func serverTLS() throws -> NIOSSLContext {
+    let key: CertifiedKey = try CertificateAuthority(commonName: "nobody").issue(
+      CertificateSubject(commonName: "elsewhere", usages: [.server]))
+    return try NIOSSLContext(
+      configuration: .makeServerConfiguration(
+        certificateChain: NIOSSLCertificate.fromPEMBytes(Array(key.certificatePEM.utf8)).map { .certificate($0) },
+        privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(key.keyPEM.utf8), format: .pem))))
+  }
+
   private func probe(
-    _ answer: Canned.Answer, timeout: Duration = .seconds(5), change: (inout HTTPGetAction) -> Void = { _ in }
+    _ answer: Canned.Answer, tls: NIOSSLContext? = nil, timeout: Duration = .seconds(5),
+    change: (inout HTTPGetAction) -> Void = { _ in }
   ) async throws -> (outcome: Prober.Outcome, port: Int, requests: [String]) {
     let canned: Canned = Canned(answer)
     let server: any Channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-      .childChannelInitializer { $0.pipeline.addHandler(canned) }
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+          try channel.pipeline.syncOperations.addHandler(canned)
+        }
+      }
       .bind(host: "127.0.0.1", port: 0).get()
     let port: Int = server.localAddress?.port ?? 0
     var action: HTTPGetAction = .with {
@@ -66,6 +84,16 @@ private final class Canned: ChannelInboundHandler, Sendable {
   ])
   func `a good status is a success`(text: String, closes: Bool) async throws {
     #expect(try await probe(.bytes(text, closes: closes)).outcome == .success)
+  }
+
+  @Test func `an encrypted server needs no known certificate`() async throws {
+    let answer: Canned.Answer = .bytes("HTTP/1.1 200 OK\r\n\r\nuntil the end", closes: true)
+    #expect(try await probe(answer, tls: Self.serverTLS()) { $0.scheme = "HTTPS" }.outcome == .success)
+    let plain = try await probe(.bytes("HTTP/1.1 400 Bad Request\r\n\r\n", closes: true), timeout: .seconds(5)) {
+      $0.scheme = "HTTPS"
+    }
+    guard case .failure(let message) = plain.outcome else { return #expect(Bool(false), "it was no TLS") }
+    #expect(message.hasPrefix("Get \"https://127.0.0.1:\(plain.port)/healthz?full=1\": "))
   }
 
   @Test func `of a long text only the beginning is read`() async throws {
