@@ -23,6 +23,7 @@ enum ControllerList {
     VolumeAttachmentController.self,
     VolumeProtectionController.self,
     VolumeInUseController.self,
+    AttributesClassProtectionController.self,
     EphemeralVolumeController.self,
     DisruptionController.self,
     ResourceQuotaController.self,

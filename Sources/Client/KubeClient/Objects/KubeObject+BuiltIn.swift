@@ -161,6 +161,13 @@ extension StorageStorageClass: KubeObject {
     group: "storage.k8s.io", version: "v1", plural: "storageclasses", kind: "StorageClass", isNamespaced: false)
 }
 
+extension StorageVolumeAttributesClass: KubeObject {
+  /// The resource `volumeattributesclasses` of `storage.k8s.io/v1`.
+  public static let resource: ResourceType = ResourceType(
+    group: "storage.k8s.io", version: "v1", plural: "volumeattributesclasses", kind: "VolumeAttributesClass",
+    isNamespaced: false)
+}
+
 extension StorageVolumeAttachment: KubeObject {
   /// The resource `volumeattachments` of `storage.k8s.io/v1`.
   public static let resource: ResourceType = ResourceType(

@@ -50,7 +50,8 @@ struct RevisionHistory: Sendable {
       Owner.resource, namespace: owner.metadata.namespace, name: owner.metadata.name)
     var content: JSONValue = document["spec"]["template"]
     content["$patch"] = "replace"
-    let data: JSONValue = ["spec": ["template": content]]
+    // Clients compare this text with what they make of the owner: with the members of all objects in order.
+    let data: JSONValue = Self.sorted(["spec": ["template": content]])
     var metadata: JSONValue = ["name": .string(name), "namespace": .string(owner.metadata.namespace)]
     var all: [String: String] = labels
     all[Self.hashLabel] = hash
@@ -72,6 +73,17 @@ struct RevisionHistory: Sendable {
       guard error.isAlreadyExists else { throw error }
     }
     return try await client.get(ControllerRevision.self, namespace: owner.metadata.namespace, name: name)
+  }
+
+  static func sorted(_ value: JSONValue) -> JSONValue {
+    switch value {
+    case .array(let items): return .array(items.map(sorted))
+    case .object(let object):
+      var result: JSONObject = JSONObject()
+      for (name, member) in object.sorted(by: { $0.0 < $1.0 }) { result[name] = sorted(member) }
+      return .object(result)
+    default: return value
+    }
   }
 
   /// Deletes the oldest revisions beyond a limit, but none that is in use.

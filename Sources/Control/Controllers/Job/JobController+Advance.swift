@@ -21,8 +21,8 @@ extension JobController {
       complete(&run)
     }
     var pause: Duration = .zero
-    if !run.job.isFinished, run.job.status.conditions.allSatisfy({ $0.type != "FailureTarget" || $0.status != "True" })
-    {
+    // Once the outcome is known nothing more is started; what still runs is stopped above.
+    if !run.job.isFinished, run.job.condition("FailureTarget") == nil, run.job.condition("SuccessCriteriaMet") == nil {
       pause = try await manage(&run)
     }
     updateFigures(&run)

@@ -4,6 +4,7 @@ import KubeClient
 import KubeCore
 import KubeMeta
 import KubeValues
+import Synchronization
 
 /// Counts what each ResourceQuota limits. The API server's admission adds what is created; this mends what it cannot
 /// see: deletions, pods that end, counts that drift.
@@ -24,6 +25,10 @@ final class ResourceQuotaController: Controller {
   ]
   /// How often counts are mended that an event was missed for.
   private static let period: Duration = .seconds(300)
+  /// How long after a charge of admission's a lower count is not believed: what was charged may not be seen yet.
+  private static let settling: Duration = .milliseconds(400)
+  /// When the status of each quota was changed last, as far as is known.
+  private let charges: Mutex<[ObjectKey: ContinuousClock.Instant]> = Mutex([:])
 
   init(_ context: ControllerContext) {
     self.context = context
@@ -31,8 +36,14 @@ final class ResourceQuotaController: Controller {
     pods = context.informers.informer(Pod.self)
     services = context.informers.informer(Service.self)
     claims = context.informers.informer(PersistentVolumeClaim.self)
-    quotas.addHandler { [queue] event in
-      if case .updated(let old, let new) = event, old.spec == new.spec, old.status == new.status { return }
+    quotas.addHandler { [self] event in
+      switch event {
+      case .updated(let old, let new):
+        if old.status.used != new.status.used { charges.withLock { $0[new.key] = .now } }
+        if old.spec == new.spec, old.status == new.status { return }
+      case .deleted(let old): charges.withLock { _ = $0.removeValue(forKey: old.key) }
+      default: break
+      }
       queue.add(event.object.key)
     }
     pods.addHandler { [self] event in
@@ -67,6 +78,12 @@ final class ResourceQuotaController: Controller {
     let isSame: Bool =
       changed.status.hard == quota.status.hard && Set(used.keys) == Set(quota.status.used.keys)
       && used.allSatisfy { name, amount in quota.status.used[name].map { ResourceQuantity($0) == amount } ?? false }
+    let isLower: Bool = used.contains { name, amount in quota.status.used[name].map { amount < ResourceQuantity($0) } ?? false }
+    if isLower, let charge: ContinuousClock.Instant = charges.withLock({ $0[key] }) {
+      let rest: Duration = Self.settling - charge.duration(to: .now)
+      // A quota of a namespace in which something is made all the time is looked at again and again, until it rests.
+      if rest > .zero { return queue.add(key, after: rest) }
+    }
     if !isSame { quotas.remember(try await context.client.updateStatus(changed)) }
     if quota.spec.hard.keys.contains(where: { Self.counted[Self.resourceName($0)] != nil }) {
       queue.add(key, after: Self.period)

@@ -73,26 +73,28 @@ struct StatefulPlan: Sendable {
         if isOrdered { return }
         continue
       }
-      if isOrdered, !isHealthy(pod) {
-        // A pod of a broken revision may never become healthy: it is replaced if it is of an old one.
-        if !pod.metadata.isBeingDeleted, Self.revision(pod) != revision(forNew: ordinal), isStuck(pod) {
-          delete.append(pod)
-        }
-        return
-      }
+      // A pod that is not healthy holds up everything, also its own replacement: it may have data that others lack.
+      if isOrdered, !isHealthy(pod) { return }
     }
     guard scaleDown() else { return }
     if set.spec.updateStrategy.type != "OnDelete" { rollOut(present) }
   }
 
-  private func isStuck(_ pod: Pod) -> Bool { !pod.isReady && set.spec.updateStrategy.type == "RollingUpdate" }
+  private func isBefore(_ pod: Pod, _ other: Pod) -> Bool {
+    (Self.ordinal(of: pod, in: set) ?? 0) < (Self.ordinal(of: other, in: set) ?? 0)
+  }
 
   /// Takes condemned pods away, the highest first; answers whether none is left.
   private mutating func scaleDown() -> Bool {
     let condemned: [Pod] = condemned
     guard !condemned.isEmpty else { return true }
     if isOrdered {
-      if let first: Pod = condemned.first, !first.metadata.isBeingDeleted { delete.append(first) }
+      // While a pod before it is not healthy, a pod that is not healthy either stays: someone may need to look.
+      if let first: Pod = condemned.first, !first.metadata.isBeingDeleted,
+        isAvailable(first) || !pods.contains(where: { isBefore($0, first) && !isHealthy($0) })
+      {
+        delete.append(first)
+      }
     } else {
       delete += condemned.filter { !$0.metadata.isBeingDeleted }
     }
@@ -104,15 +106,12 @@ struct StatefulPlan: Sendable {
     let rolling: RollingUpdateStatefulSetStrategy = set.spec.updateStrategy.rollingUpdate
     let maxUnavailable: Int =
       rolling.hasMaxUnavailable ? max(1, rolling.maxUnavailable.scaled(of: replicas, roundsUp: true) ?? 1) : 1
-    var unavailable: Int = present.values.filter { !isHealthy($0) }.count
+    var free: Int = maxUnavailable - present.values.filter { !isHealthy($0) }.count
     for ordinal: Int in (start + partition..<max(start + replicas, start + partition)).reversed() {
-      guard let pod: Pod = present[ordinal] else { continue }
-      if Self.revision(pod) != update, !pod.metadata.isBeingDeleted {
-        guard unavailable < maxUnavailable || !isHealthy(pod) else { return }
-        if isHealthy(pod) { unavailable += 1 }
-        delete.append(pod)
-      }
-      if unavailable >= maxUnavailable { return }
+      guard free > 0 else { return }
+      guard let pod: Pod = present[ordinal], Self.revision(pod) != update, !pod.metadata.isBeingDeleted else { continue }
+      delete.append(pod)
+      free -= 1
     }
   }
 
