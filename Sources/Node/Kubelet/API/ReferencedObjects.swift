@@ -33,6 +33,8 @@ final class ReferencedObjects: PodObjects, Sendable {
   private struct State {
     var watched: [Reference: Watched] = [:]
     var references: [PodUID: Set<Reference>] = [:]
+    /// The version in which each object was read last; empty where it was not there.
+    var versions: [Reference: String] = [:]
     var tokens: [String: Token] = [:]
   }
 
@@ -86,6 +88,7 @@ final class ReferencedObjects: PodObjects, Sendable {
       if let watched: Watched = state.watched[reference], watched.users.isEmpty {
         unused.append(watched.handle)
         state.watched[reference] = nil
+        state.versions[reference] = nil
       }
     }
     return unused
@@ -96,11 +99,17 @@ final class ReferencedObjects: PodObjects, Sendable {
     switch reference.kind {
     case .configMap:
       let informer: Informer<ConfigMap> = Informer(client: client, namespace: reference.key.namespace, fieldSelector: name)
-      informer.addHandler { [weak self] event in if case .added = event {} else { self?.tell(reference) } }
+      informer.addHandler { [weak self] event in
+        if case .added(let object) = event, self?.isKnown(reference, object.metadata.resourceVersion) != false { return }
+        self?.tell(reference)
+      }
       keep(reference, uid, configMap: informer, secret: nil) { try await informer.run() }
     case .secret:
       let informer: Informer<Secret> = Informer(client: client, namespace: reference.key.namespace, fieldSelector: name)
-      informer.addHandler { [weak self] event in if case .added = event {} else { self?.tell(reference) } }
+      informer.addHandler { [weak self] event in
+        if case .added(let object) = event, self?.isKnown(reference, object.metadata.resourceVersion) != false { return }
+        self?.tell(reference)
+      }
       keep(reference, uid, configMap: nil, secret: informer) { try await informer.run() }
     }
   }
@@ -116,6 +125,15 @@ final class ReferencedObjects: PodObjects, Sendable {
     state.withLock { state in
       state.watched[reference] = Watched(configMap: configMap, secret: secret, handle: handle, users: [uid])
     }
+  }
+
+  /// Whether pods have what a watch shows first: they read it in this version, or are yet to read it.
+  private func isKnown(_ reference: Reference, _ version: String) -> Bool {
+    state.withLock { $0.versions[reference].map { $0 == version } ?? true }
+  }
+
+  private func note(_ reference: Reference, _ version: String) {
+    state.withLock { if $0.watched[reference] != nil { $0.versions[reference] = version } }
   }
 
   private func tell(_ reference: Reference) {
@@ -146,22 +164,33 @@ final class ReferencedObjects: PodObjects, Sendable {
 
   func configMap(namespace: String, name: String) async throws -> ConfigMap {
     let reference: Reference = Reference(kind: .configMap, key: ObjectKey(namespace: namespace, name: name))
-    if let informer = state.withLock({ $0.watched[reference]?.configMap }), informer.hasSynced,
-      let object: ConfigMap = informer.get(reference.key)
-    {
-      return object
-    }
-    return try await read("configmap", name) { try await client.get(ConfigMap.self, reference.key) }
+    return try await read("configmap", reference, state.withLock { $0.watched[reference]?.configMap })
   }
 
   func secret(namespace: String, name: String) async throws -> Secret {
     let reference: Reference = Reference(kind: .secret, key: ObjectKey(namespace: namespace, name: name))
-    if let informer = state.withLock({ $0.watched[reference]?.secret }), informer.hasSynced,
-      let object: Secret = informer.get(reference.key)
-    {
+    return try await read("secret", reference, state.withLock { $0.watched[reference]?.secret })
+  }
+
+  private func read<Object: KubeObject>(
+    _ kind: String, _ reference: Reference, _ informer: Informer<Object>?
+  ) async throws -> Object {
+    if let informer, informer.hasSynced, let object: Object = informer.get(reference.key) {
+      note(reference, object.metadata.resourceVersion)
       return object
     }
-    return try await read("secret", name) { try await client.get(Secret.self, reference.key) }
+    do {
+      let object: Object = try await read(kind, reference.key.name) { try await client.get(Object.self, reference.key) }
+      note(reference, object.metadata.resourceVersion)
+      // The watch may have begun meanwhile, with a newer one.
+      if let shown: Object = informer?.get(reference.key), shown.metadata.resourceVersion != object.metadata.resourceVersion {
+        tell(reference)
+      }
+      return object
+    } catch let error as KubeletError {
+      if error.code == .notFound { note(reference, "") }
+      throw error
+    }
   }
 
   func claim(namespace: String, name: String) async throws -> PersistentVolumeClaim {

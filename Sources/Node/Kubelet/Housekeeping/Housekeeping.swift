@@ -35,7 +35,7 @@ struct Housekeeping: Sendable {
       await releaseObjects()
       await LogRotation(services: services).run()
       if let pressure { await pressure.run() }
-      if round % Self.imageRounds == 0 { await ImageCollection(services: services).run(&unused) }
+      if round % Self.imageRounds == 0 { await ImageCollection(services: services, pods: supervisor.pods()).run(&unused) }
       round += 1
       try await Task.sleep(for: Self.interval)
     }

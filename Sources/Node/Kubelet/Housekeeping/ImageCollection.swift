@@ -11,6 +11,8 @@ import SwiftProtobuf
 /// Removes unused images, the longest unused first, when the disk is full.
 struct ImageCollection: Sendable {
   let services: PodServices
+  /// The node's pods: what they mount as volumes is used, too.
+  let pods: [Pod]
 
   /// Looks at the disk and removes what is to be removed.
   ///
@@ -19,7 +21,10 @@ struct ImageCollection: Sendable {
     do {
       let now: Timestamp = .now
       let images: [CRIImage] = try await services.runtime.images()
-      let used: Set<String> = Set(try await services.runtime.containers(of: nil).flatMap { [$0.imageRef, $0.image.image, $0.imageID] })
+      var used: Set<String> = Set(try await services.runtime.containers(of: nil).flatMap { [$0.imageRef, $0.image.image, $0.imageID] })
+      for volume: Volume in pods.flatMap(\.spec.volumes) where volume.volumeSource.hasImage {
+        used.insert(ImagePuller.withTag(volume.volumeSource.image.reference))
+      }
       let idle: [CRIImage] = images.filter { image in
         !image.pinned && !used.contains(image.id) && !image.repoTags.contains(where: used.contains)
           && !image.repoDigests.contains(where: used.contains)

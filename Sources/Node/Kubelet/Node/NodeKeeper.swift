@@ -189,6 +189,8 @@ final class NodeKeeper: Sendable {
       let isReady: Bool = state.withLock { $0.isReady }
       await wake.wait(until: .now + (isReady ? builder.configuration.nodeStatusUpdateFrequency : Self.unreadyInterval))
       try Task.checkCancellation()
+      // Others write to it, too: resources of theirs can be given to pods once they are in the allocatable ones.
+      if let present: Node = try? await client.get(Node.self, name: node.metadata.name) { node = present }
     }
   }
 
@@ -211,7 +213,8 @@ final class NodeKeeper: Sendable {
   private func write(_ status: NodeStatus, _ node: Node) async throws -> Node {
     var status: NodeStatus = status
     return try await client.modify(Node.self, name: node.metadata.name, subresource: "status") { object in
-      // The attach controller writes what is attached; others write conditions of their own.
+      // The attach controller writes what is attached; others write conditions of their own, and resources.
+      builder.setResources(&status, keeping: object.status)
       status.volumesAttached = object.status.volumesAttached
       let ours: Set<String> = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"]
       status.conditions =

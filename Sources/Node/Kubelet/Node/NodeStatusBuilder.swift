@@ -73,10 +73,7 @@ struct NodeStatusBuilder: Sendable {
         $0.type = "Hostname"
         $0.address = hostname
       })
-    let capacity: ResourceAmounts = machine.capacity(maxPods: configuration.maxPods)
-    // Extended resources of others stay.
-    status.capacity.merge(capacity.mapValues { Quantity($0) }) { _, new in new }
-    status.allocatable.merge(MachineFacts.allocatable(capacity, configuration).mapValues { Quantity($0) }) { _, new in new }
+    setResources(&status, keeping: old)
     status.daemonEndpoints.kubeletEndpoint.port = Int32(clamping: configuration.port)
     status.nodeInfo = info(runtime)
     status.images = Self.images(images)
@@ -93,6 +90,15 @@ struct NodeStatusBuilder: Sendable {
     }
     addConditions(&status, runtime, pressure, now)
     return status
+  }
+
+  /// What the machine has, and what others say that the node has besides: all of that can be given to pods.
+  func setResources(_ status: inout NodeStatus, keeping present: NodeStatus) {
+    let capacity: ResourceAmounts = machine.capacity(maxPods: configuration.maxPods)
+    let foreign: [String: Quantity] = present.capacity.filter { capacity[$0.key] == nil }
+    status.capacity = foreign.merging(capacity.mapValues { Quantity($0) }) { _, new in new }
+    status.allocatable = foreign.merging(
+      MachineFacts.allocatable(capacity, configuration).mapValues { Quantity($0) }) { _, new in new }
   }
 
   private func info(_ runtime: RuntimeState?) -> NodeSystemInfo {

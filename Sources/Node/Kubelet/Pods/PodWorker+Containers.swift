@@ -61,6 +61,7 @@ extension PodWorker {
     let image: CRIImage = try await services.images.ensure(role.container, of: pod, sandbox: config) {
       [self] type, reason, message in tell(pod, type, reason, message, fieldPath: role.fieldPath)
     }
+    try await ensureImageVolumes(role.container, in: pod, config)
     if Task.isCancelled { throw CancellationError() }
     let attempt: UInt32 = latest.map { UInt32(max($0.restartCount, 0)) + 1 } ?? previousAttempts(role.name)
     let prepared: CRIContainerConfig = try await prepare(role, attempt, image, latest)
@@ -81,6 +82,19 @@ extension PodWorker {
     Failpoints.reach("PodWorker.started")
     await removeOld(role.name, keeping: id)
     if role.container.lifecycle.hasPostStart { try await postStart(role, id) }
+  }
+
+  /// The images that a container mounts as volumes are pulled as those of containers are.
+  private func ensureImageVolumes(_ container: Container, in pod: Pod, _ config: CRIPodSandboxConfig) async throws {
+    for name: String in Set(container.volumeMounts.map(\.name)) {
+      guard let volume: PreparedVolume = volumes[name], !volume.imageReference.isEmpty else { continue }
+      var wanted: Container = Container()
+      wanted.image = volume.imageReference
+      wanted.imagePullPolicy = volume.imagePullPolicy
+      _ = try await services.images.ensure(wanted, of: pod, sandbox: config) { [self] type, reason, message in
+        tell(pod, type, reason, message)
+      }
+    }
   }
 
   /// Tells that the runtime refused a container, in the runtime's own words.
