@@ -194,7 +194,7 @@ let api: [Target] = [
     ["JSON", "CEL", "Patterns", "APISchema", "KubeValues", "Addresses", "YAML", crypto]),
   // The API server: authenticate, authorize, admit, serve.
   room("APIServer", "API/APIServer",
-    ["JSON", "CEL", "APISchema", "APIStore", "APIResources", "KubeValues", "Addresses", "YAML", "PKI", "HTTPServing",
+    ["JSON", "CEL", "APISchema", "APIStore", "APIResources", "KubeValues", "Addresses", "YAML", "PKI", "HTTPServing", "StreamFraming",
      nioCore, nioPosix, nioHTTP1, nioSSL, crypto, cryptoExtras, x509, asn1, jwt, logging, collections, lifecycle, httpClient]),
 ]
 

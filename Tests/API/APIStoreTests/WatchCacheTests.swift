@@ -72,6 +72,24 @@ import Testing
     #expect(await code { _ = try await cache.list(ListRequest(continueToken: "no!")) } == .invalidContinue)
   }
 
+  @Test func `the token of a page is too old once its revision is compacted, changes or not`() async throws {
+    let store: MemoryStore = MemoryStore()
+    let cache: WatchCache = try await cache(store)
+    for name: String in ["a", "b", "c"] { _ = try await cache.create(namespace: "n", name: name, json: pod(name)) }
+    let first: ListResult = try await cache.list(ListRequest(namespace: "n", limit: 2))
+    let next: ListRequest = ListRequest(namespace: "n", limit: 2, continueToken: first.continueToken)
+    #expect(try await cache.list(next).objects.map(\.name) == ["c"])
+    let other: WatchCache = try await WatchCache.open(
+      store, WatchCacheConfiguration(prefix: "/registry/nodes/", fields: []), logger: Logger(label: "test"))
+    let later: CachedObject = try await other.create(namespace: nil, name: "d", json: pod("d"))
+    try await store.compact(before: later.revision)
+    #expect(await code { _ = try await cache.list(next) } == .compacted(oldest: later.revision))
+    let token: String? = WatchCache.inconsistentContinueToken(for: first.continueToken ?? "")
+    let rest: ListResult = try await cache.list(ListRequest(namespace: "n", limit: 2, continueToken: token))
+    #expect(rest.objects.map(\.name) == ["c"])
+    #expect(rest.revision == later.revision)
+  }
+
   @Test func `a watcher sees objects come into sight and go out of it`() async throws {
     let cache: WatchCache = try await cache(MemoryStore())
     let one: CachedObject = try await cache.create(namespace: "n", name: "one", json: pod("one"))

@@ -27,6 +27,9 @@ struct CustomResource: Sendable {
 
   var names: JSONValue { definition["spec"]["names"] }
 
+  /// Grows with every change of the definition's spec.
+  var generation: Int64 { definition["metadata"]["generation"].int ?? 0 }
+
   var servedVersions: [JSONValue] { definition["spec"]["versions"].items.filter { $0["served"].bool == true } }
 
   /// What field selectors can name besides metadata, in any version.

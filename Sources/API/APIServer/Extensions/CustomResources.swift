@@ -164,7 +164,7 @@ final class CustomResources: Sendable {
   private func serve(_ definition: JSONValue) async throws {
     let custom: CustomResource = CustomResource(definition)
     let key: String = "\(custom.group)/\(custom.plural)"
-    let generation: Int64 = definition["metadata"]["generation"].int ?? 0
+    let generation: Int64 = custom.generation
     let known: (storage: ObjectStorage, generation: Int64)? = open.withLock { $0[key] }
     if let known, known.generation == generation { return }
     let storage: ObjectStorage

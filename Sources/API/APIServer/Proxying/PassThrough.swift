@@ -37,13 +37,7 @@ struct PassThrough: Sendable {
     let request: HTTPClientRequest = HTTPClientRequest(
       method: method ?? call.request.method, target: path, headers: headers,
       body: hasBody ? call.request.body : HTTPBody())
-    let answer: HTTPClientResponse
-    do {
-      answer = try await UpgradeClient.connect(to: target.address, tls: target.tls, request: request)
-    } catch {
-      if error is CancellationError { throw error }
-      throw StatusError.internalError("error dialing backend: \(error)")
-    }
+    let answer: HTTPClientResponse = try await open(request)
     if let connection: RawConnection = answer.connection {
       return try await switchProtocols(call, answer, connection)
     }
@@ -51,7 +45,16 @@ struct PassThrough: Sendable {
     try await copy(answer, to: call)
   }
 
-  private static func status(_ answer: HTTPClientResponse) async throws -> StatusError {
+  func open(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
+    do {
+      return try await UpgradeClient.connect(to: target.address, tls: target.tls, request: request)
+    } catch {
+      if error is CancellationError { throw error }
+      throw StatusError.internalError("error dialing backend: \(error)")
+    }
+  }
+
+  static func status(_ answer: HTTPClientResponse) async throws -> StatusError {
     defer { answer.close() }
     var bytes: [UInt8] = []
     for try await chunk in answer.body {

@@ -57,7 +57,9 @@ struct PodLogHandler: SubresourceHandler {
     }.joined(separator: "&")
     var path: String = "/containerLogs/\(endpoint.info.namespace)/\(endpoint.info.name)/\(PercentCoding.encode(container))"
     if !query.isEmpty { path += "?\(query)" }
-    try await PassThrough(target: target, path: path, makesStatus: true).run(endpoint.call)
+    let logs: PassThrough = PassThrough(target: target, path: path, makesStatus: true)
+    if WebSocketAnswer.isWanted(by: endpoint.call) { return try await logs.runOverWebSocket(endpoint.call) }
+    try await logs.run(endpoint.call)
   }
 
   private static func check(_ query: QueryParameters) throws {
@@ -102,18 +104,12 @@ struct PodStreamHandler: SubresourceHandler {
     guard !running.node.isEmpty else {
       throw StatusError.badRequest("pod \(endpoint.info.name) does not have a host assigned")
     }
-    try await admit(endpoint)
+    try await endpoint.admitConnection()
     let target: ProxyTarget = try await endpoint.core.kubelets.target(running.node)
     if !passed.isEmpty {
       path += "?" + passed.map { "\($0.0)=\(PercentCoding.encode($0.1))" }.joined(separator: "&")
     }
     try await PassThrough(target: target, path: path).run(endpoint.call)
-  }
-
-  private func admit(_ endpoint: ResourceEndpoint) async throws {
-    let request: AdmissionRequest = AdmissionRequest(.connect, endpoint, object: .null, old: nil, isDryRun: false)
-    _ = try await endpoint.core.admission.admit(request)
-    try await endpoint.core.admission.validate(request)
   }
 }
 
@@ -134,6 +130,7 @@ struct ProxyHandler: SubresourceHandler {
     var path: String = PercentCoding.encode(rest, keeping: "/:@!$&'()*+,;=")
     let query: Substring = endpoint.call.request.rawQuery
     if !query.isEmpty { path += "?\(query)" }
+    try await endpoint.admitConnection()
     let target: ProxyTarget =
       switch endpoint.info.resource {
       case "nodes": try await endpoint.core.kubelets.target(Self.parts(endpoint.info.name).name)

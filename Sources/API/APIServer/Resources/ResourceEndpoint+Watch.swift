@@ -24,26 +24,46 @@ extension ResourceEndpoint {
     let timeout: Duration = parameters.timeout ?? .seconds(Self.minimumTimeout + Int.random(in: 0...Self.minimumTimeout))
     let events: WatchStream = try await storage().watch(request, matching: parameters.matches)
     defer { events.cancel() }
-    try await call.response.begin(status: .ok, headers: call.headers(contentType: encoder.contentType))
+    if WebSocketAnswer.isWanted(by: call) {
+      return try await WebSocketAnswer(call, choosing: WebSocketAnswer.onlyProtocol).run { socket in
+        try await Self.follow(events, encoder, timeout, apart: true) { event in
+          if encoder.isText { try await socket.send(text: event) } else { try await socket.send(bytes: event) }
+        }
+      }
+    }
     let response: HTTPResponseWriter = call.response
+    try await response.begin(status: .ok, headers: call.headers(contentType: encoder.contentType))
+    try await Self.follow(events, encoder, timeout, apart: false) { try await response.write($0) }
+    try await response.finish()
+  }
+
+  /// Writes events as they come until the time is over: those that came together at once, or each apart.
+  private static func follow(
+    _ events: WatchStream, _ encoder: WatchEncoder, _ timeout: Duration, apart: Bool,
+    _ write: @escaping @Sendable (ByteBuffer) async throws -> Void
+  ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         do {
           while let batch: [WatchEvent] = try await events.next() {
             var buffer: ByteBuffer = ByteBuffer()
-            for event: WatchEvent in batch { try await encoder.encode(event, into: &buffer) }
-            try await response.write(buffer)
+            for event: WatchEvent in batch {
+              try await encoder.encode(event, into: &buffer)
+              guard apart else { continue }
+              try await write(buffer)
+              buffer.clear()
+            }
+            if !apart { try await write(buffer) }
           }
         } catch let error as StoreError {
           // The watch began, so that the error is its last event.
-          try await response.write(ByteBuffer(bytes: encoder.encode(StorageErrors.watchError(error))))
+          try await write(ByteBuffer(bytes: encoder.encode(StorageErrors.watchError(error))))
         } catch is CancellationError {}
       }
       group.addTask { try? await Task.sleep(for: timeout) }
       try await group.next()
       group.cancelAll()
     }
-    try await response.finish()
   }
 
   private func watchRequest(_ parameters: ListParameters) throws -> WatchRequest {
@@ -87,6 +107,8 @@ final class WatchEncoder: Sendable {
     case .protobuf: isProtobuf ? "application/vnd.kubernetes.protobuf;stream=watch" : "application/json"
     }
   }
+
+  var isText: Bool { !isProtobuf }
 
   /// Whether events are protobuf frames; tables have no such form.
   private var isProtobuf: Bool {

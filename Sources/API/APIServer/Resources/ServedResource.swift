@@ -37,11 +37,18 @@ final class ServedResource: Sendable {
   var kind: GroupVersionKind { definition.kind }
 
   /// The JSON text of a stored object in the served version.
+  ///
+  /// A custom resource reads as its definition says now, not as it did when the object was written: with the defaults
+  /// that came since, and without the fields that went.
   func served(_ object: CachedObject) async throws -> [UInt8] {
-    guard let conversion else { return object.json }
-    let form: String = "json:\(definition.identifier)"
+    guard conversion != nil || custom != nil else { return object.json }
+    let family: String = "json:\(definition.identifier)"
+    let form: String = custom.map { "\(family):\($0.generation)" } ?? family
     if let known: [UInt8] = object.knownForm(form) { return known }
-    let bytes: [UInt8] = schema.encodeJSON(pruned(try await conversion.fromStorage(try JSONValue(parsing: object.json), to: kind)))
+    let stored: JSONValue = try JSONValue(parsing: object.json)
+    let shown: JSONValue = try await fromStorage(stored)
+    let bytes: [UInt8] = shown == stored ? object.json : schema.encodeJSON(shown)
+    object.forgetForms(of: family)
     return object.form(form) { _ in bytes }
   }
 
@@ -54,7 +61,7 @@ final class ServedResource: Sendable {
   }
 
   func fromStorage(_ object: JSONValue) async throws -> JSONValue {
-    guard let conversion else { return object }
+    guard let conversion else { return pruned(object) }
     return pruned(try await conversion.fromStorage(object, to: kind))
   }
 

@@ -53,9 +53,6 @@ struct RequestPipeline: HTTPHandler {
   private func dispatch(_ call: APICall) async throws {
     let info: RequestInfo = call.info
     guard info.isResource else { return try await NonResourcePaths(core: core).handle(call) }
-    if call.request.isUpgrade, info.verb == "watch" {
-      throw StatusError.badRequest("watching over WebSocket is not supported")
-    }
     let identifier: GroupVersionResource = GroupVersionResource(info.group, info.version, info.resource)
     guard let resource: ServedResource = core.registry[identifier] else {
       if let proxied: any SubresourceHandler = await core.customResources.aggregated(info) {

@@ -48,4 +48,9 @@ public final class CachedObject: Sendable {
     derived.withLock { $0[form] = bytes }
     return bytes
   }
+
+  /// Forgets the forms whose names begin with a text, since what they were made by is no longer.
+  public func forgetForms(of family: String) {
+    derived.withLock { forms in forms = forms.filter { !$0.key.hasPrefix(family) } }
+  }
 }

@@ -148,6 +148,8 @@ extension WatchCache {
       if !store.deliversSynchronously { try await wait(for: current, patience: .zero) }
       return cached(request, prefix, revision: current, after: token.after, matching)
     }
+    // Whether a token is too old does not depend on what the cache could still answer.
+    _ = try await store.get(prefix, at: token.revision)
     return try await stored(request, prefix, after: token.after, revision: token.revision, matching)
   }
 
