@@ -96,4 +96,32 @@ import Testing
     }
     #expect(missing.isEmpty)
   }
+
+  @Test func `version 2 names no members of custom objects that may have others`() throws {
+    func definition(_ schema: JSONValue) throws -> JSONValue {
+      let kind: KindSchema = try KindSchema(custom: GroupVersionKind("example.com", "v1", "Thing"), openAPIV3Schema: schema)
+      let group: GroupVersion = GroupVersion("example.com", "v1")
+      let resource: OpenAPIResource = OpenAPIResource(
+        plural: "things", kind: kind.kind, isNamespaced: true, verbs: ["create", "get"])
+      let documents: OpenAPIDocuments = OpenAPIDocuments(
+        groups: [(groupVersion: group, resources: [resource])], custom: [kind])
+      return documents.v2()["definitions"]["com.example.v1.Thing"]
+    }
+    let open: JSONValue = ["type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": ["a": ["type": "string"]]]
+    for schema: JSONValue in [open, .null] {
+      let found: JSONValue = try definition(schema)
+      #expect(found.object?.keys.sorted() == ["type", "x-kubernetes-group-version-kind"])
+    }
+    let found: JSONValue = try definition([
+      "type": "object", "required": ["a", "b"], "properties": [
+        "a": ["type": "string", "nullable": true], "b": ["type": "array", "items": open], "c": open,
+        "d": ["type": "array", "x-kubernetes-preserve-unknown-fields": true, "items": ["type": "string"]],
+      ],
+    ])["properties"]
+    #expect(found["a"] == .object(JSONObject()))
+    #expect(found["b"] == ["type": "array", "items": ["x-kubernetes-preserve-unknown-fields": true]])
+    #expect(found["c"] == ["x-kubernetes-preserve-unknown-fields": true])
+    #expect(found["d"] == ["x-kubernetes-preserve-unknown-fields": true])
+    #expect(found["metadata"]["$ref"].string?.hasSuffix("ObjectMeta") == true)
+  }
 }

@@ -99,8 +99,9 @@ struct OpenAPIComponents {
   }
 
   private static let apiVersionText: String =
-    "APIVersion names the version of the schema of this object. Servers convert recognized schemas to the latest "
+    "APIVersion defines the version of the schema of this object. Servers convert recognized schemas to the latest "
     + "internal value and may reject unrecognized ones."
+  private static let metadataText: String = "Standard object's metadata: names, labels, owners and the like."
   private static let kindText: String =
     "Kind names the REST resource that this object is. It follows from the endpoint of the request, cannot be "
     + "updated and is in CamelCase."
@@ -201,11 +202,18 @@ struct OpenAPIComponents {
   private mutating func reference(custom kind: KindSchema) -> JSONValue {
     let name: String = Self.name(custom: kind.kind)
     if schemas[name] == nil {
-      var document: JSONValue = kind.document.isNull ? ["type": "object"] : kind.document
-      document["properties"]["apiVersion"] = ["description": .string(Self.apiVersionText), "type": "string"]
-      document["properties"]["kind"] = ["description": .string(Self.kindText), "type": "string"]
-      let metadata: JSONValue = reference(message: "k8s.io.apimachinery.pkg.apis.meta.v1.ObjectMeta")
-      document["properties"]["metadata"] = dialect == .v2 ? metadata : ["allOf": [metadata]]
+      var document: JSONValue = kind.document
+      // kubectl takes the members that are there for all that there may be: where others may be, none is named.
+      if document.isNull || (dialect == .v2 && document["x-kubernetes-preserve-unknown-fields"].bool == true) {
+        document = ["type": "object"]
+      } else {
+        document["properties"]["apiVersion"] = ["description": .string(Self.apiVersionText), "type": "string"]
+        document["properties"]["kind"] = ["description": .string(Self.kindText), "type": "string"]
+        let metadata: JSONValue = reference(message: "k8s.io.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+        var described: JSONValue = dialect == .v2 ? metadata : ["allOf": [metadata]]
+        described["description"] = .string(Self.metadataText)
+        document["properties"]["metadata"] = described
+      }
       document["x-kubernetes-group-version-kind"] = [Self.kindReference(kind.kind)]
       schemas[name] = dialect == .v2 ? Self.reduced(document) : document
     }
@@ -234,18 +242,31 @@ struct OpenAPIComponents {
     return ["$ref": .string(dialect.prefix + name)]
   }
 
-  /// A custom schema without the keywords that OpenAPI v2 does not have.
+  /// A custom schema without the keywords that OpenAPI v2 does not have, and as kubectl can read it.
   private static func reduced(_ document: JSONValue) -> JSONValue {
     guard case .object(let members) = document else { return document }
+    let isOpen: Bool = members["x-kubernetes-preserve-unknown-fields"]?.bool == true
+    let isNullable: Bool = members["nullable"]?.bool == true
+    let type: String = members["type"]?.string ?? ""
+    let hasNoType: Bool = isNullable || (isOpen && type == "object") || (type == "array" && (isOpen || members["items"] == nil))
     var result: JSONObject = JSONObject()
     for (key, value) in members {
       switch key {
-      case "anyOf", "oneOf", "not", "nullable": continue
-      case "properties":
+      case "allOf", "anyOf", "oneOf", "not", "nullable": continue
+      case "type" where hasNoType: continue
+      case "properties", "items":
+        if isOpen || isNullable { continue }
+        guard key == "properties" else {
+          result.appendUnique(key, reduced(value))
+          continue
+        }
         var properties: JSONObject = JSONObject()
         for (name, inner) in value.object ?? JSONObject() { properties.appendUnique(name, reduced(inner)) }
         result.appendUnique(key, .object(properties))
-      case "items", "additionalProperties": result.appendUnique(key, reduced(value))
+      case "additionalProperties": result.appendUnique(key, reduced(value))
+      case "required":
+        let names: [String] = value.items.compactMap(\.string).filter { document["properties"][$0]["nullable"].bool != true }
+        if !names.isEmpty, document["additionalProperties"]["nullable"].bool != true { result.appendUnique(key, JSONValue(names)) }
       default: result.appendUnique(key, value)
       }
     }
