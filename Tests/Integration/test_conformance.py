@@ -4,9 +4,12 @@ import json
 import os
 
 import pytest
+import websocket
 from kubernetes import client, config
 
-from conftest import eventually, pod
+from conftest import BUSYBOX, eventually, pod
+
+REGISTRY = BUSYBOX.partition("/")[0]
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +180,207 @@ def test_a_kubelet_sets_labels_below_domains_of_others_alone(kubectl):
     assert "is not allowed to modify labels: topology.example.k8s.io/node" in refused.value.body
     labelled("topology.example.com/node")
     assert kubectl.json("get", "csinode", "node-1")["spec"]["drivers"][0]["topologyKeys"] == ["topology.hostpath.csi/node"]
+
+
+def test_custom_objects_read_as_their_definition_says_now(kubectl, api):
+    """Defaults that a definition gets later are there when an older object is read, and fields that went are not."""
+    group = f"{kubectl.namespace}.example.com"
+    properties = {"a": {"type": "string"}, "b": {"type": "string"}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"things.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": {"plural": "things", "kind": "Thing"}, "versions": [{
+            "name": "v1", "served": True, "storage": True,
+            "schema": {"openAPIV3Schema": {"type": "object", "properties": properties}}}]}}
+    kubectl.apply(definition)
+    kubectl("wait", "--for=condition=Established", f"crd/things.{group}", "--timeout=10s")
+    kubectl.apply({"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "old"}, "b": "kept"})
+
+    def redefine(new):
+        patch = [{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/properties", "value": new}]
+        kubectl("patch", "crd", f"things.{group}", "--type=json", "--patch", json.dumps(patch))
+
+    def shown():
+        one = kubectl.json("get", f"things.{group}", "old")
+        [listed] = kubectl.json("get", f"things.{group}")["items"]
+        assert one == listed
+        return {name: one.get(name) for name in ("a", "b")}
+
+    redefine({"a": {"type": "string", "default": "A"}, "b": {"type": "string"}})
+    eventually(lambda: shown() == {"a": "A", "b": "kept"}, what="the default on reading")
+    redefine({"a": {"type": "string", "default": "B"}})
+    eventually(lambda: shown() == {"a": "B", "b": None}, what="the next default, without the field that went")
+    redefine(properties)
+    eventually(lambda: shown() == {"a": None, "b": "kept"}, what="what is stored")
+    kubectl("delete", "crd", f"things.{group}")
+
+
+def test_a_job_starts_nothing_once_it_has_succeeded(kubectl):
+    """By its policy the first index is enough; the second is stopped, and the third never starts meanwhile."""
+    thing = pod("unused", "sh", "-c", "test $JOB_COMPLETION_INDEX != 1 || sleep 1000", restartPolicy="Never")["spec"]
+    kubectl.apply({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "enough"},
+        "spec": {"completionMode": "Indexed", "completions": 5, "parallelism": 2, "template": {"spec": thing},
+                 "successPolicy": {"rules": [{"succeededIndexes": "0"}]}}})
+    kubectl("wait", "--for=condition=Complete", "job/enough", "--timeout=30s")
+    status = kubectl.json("get", "job", "enough")["status"]
+    assert (status["succeeded"], status["completedIndexes"]) == (1, "0")
+    pods = kubectl.json("get", "pods", "--selector=job-name=enough")["items"]
+    assert {p["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"] for p in pods} <= {"0", "1"}
+
+
+def test_quotas_hold_while_many_ask(kubectl):
+    """What admission has charged is not forgotten before it is seen."""
+    kubectl("create", "quota", "few", "--hard=pods=2")
+    eventually(lambda: kubectl.json("get", "quota", "few")["status"].get("used") == {"pods": "0"}, what="the first count")
+    for place in range(5):
+        labels = {"app": f"many-{place}"}
+        spec = pod("unused", "true")["spec"]
+        kubectl.apply({"apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": f"many-{place}"},
+                       "spec": {"replicas": 6, "selector": labels,
+                                "template": {"metadata": {"labels": labels}, "spec": {**spec, "nodeSelector": {"none": "x"}}}}})
+        kubectl("wait", "--for=condition=ReplicaFailure", f"rc/many-{place}", "--timeout=10s")
+        assert len(kubectl.json("get", "pods", f"--selector=app=many-{place}")["items"]) == 2
+        kubectl("delete", "rc", f"many-{place}")
+        kubectl("delete", "pods", f"--selector=app=many-{place}", "--force", "--grace-period=0")
+        eventually(lambda: kubectl.json("get", "quota", "few")["status"]["used"] == {"pods": "0"}, what="what is free")
+
+
+def test_admission_sees_what_a_connection_is_for(kubectl):
+    """Policies read the options of exec and the like as the object of the call."""
+    kubectl.apply(pod("open", "sleep", "1000"))
+    kubectl("wait", "--for=condition=Ready", "pod/open", "--timeout=30s")
+    name = f"connections-{kubectl.namespace}"
+    kubectl.apply({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CONNECT"], "resources": ["pods/exec"]}]},
+            "validations": [{"expression": "object.command[0] != 'date' || object.container != 'main'",
+                             "message": "no dates here"}]}})
+    kubectl.apply({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name}, "spec": {
+            "policyName": name, "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": kubectl.namespace}}}}})
+
+    def is_refused():
+        answer = kubectl("exec", "open", "-c", "main", "--", "date", check=False)
+        return answer.returncode != 0 and "no dates here" in answer.stderr
+
+    eventually(is_refused)
+    assert kubectl("exec", "open", "-c", "main", "--", "echo", "fine") == "fine\n"
+    kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", name)
+
+
+def test_logs_and_watches_over_websockets(kubectl, api):
+    kubectl.apply(pod("heard", "echo", "words", restartPolicy="Never"))
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/heard", "--timeout=30s")
+    settings = api.configuration
+    tls = {"ca_certs": settings.ssl_ca_cert, "certfile": settings.cert_file, "keyfile": settings.key_file}
+    base = settings.host.replace("https", "wss") + f"/api/v1/namespaces/{kubectl.namespace}/pods"
+
+    def opened(path, *protocols):
+        return websocket.create_connection(base + path, sslopt=tls, subprotocols=list(protocols), timeout=20)
+
+    for protocol, wanted in (("binary.k8s.io", b"words\n"), ("base64.binary.k8s.io", "d29yZHMK")):
+        stream = opened("/heard/log", "v0.example.com", protocol)
+        assert stream.getsubprotocol() == protocol
+        assert stream.recv() == wanted
+        assert stream.recv_data()[0] == websocket.ABNF.OPCODE_CLOSE
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        opened("/none/log")
+    assert refused.value.status_code == 404
+
+    stream = opened("?watch=true&fieldSelector=metadata.name%3Dheard")
+    first = json.loads(stream.recv())
+    assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "heard")
+    stream.ping("there?")
+    assert stream.recv_data(control_frame=True) == (websocket.ABNF.OPCODE_PONG, b"there?")
+    kubectl("label", "pod", "heard", "a=b")
+    second = json.loads(stream.recv())
+    assert (second["type"], second["object"]["metadata"]["labels"]["a"]) == ("MODIFIED", "b")
+    stream.close()
+
+
+def test_classes_of_attributes_stay_while_claims_name_them(kubectl):
+    name = f"class-{kubectl.namespace}"
+    kubectl.apply(
+        {"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttributesClass", "metadata": {"name": name},
+         "driverName": "example.com", "parameters": {"a": "b"}},
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "wants"}, "spec": {
+            "accessModes": ["ReadWriteOnce"], "storageClassName": "none", "volumeAttributesClassName": name,
+            "resources": {"requests": {"storage": "1Mi"}}}})
+    kubectl("delete", "vac", name, "--wait=false")
+    # Another class, which nobody names, goes at once, and so would the first.
+    kubectl.apply({"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttributesClass", "metadata": {"name": f"{name}-2"},
+                   "driverName": "example.com", "parameters": {"a": "b"}})
+    kubectl("delete", "vac", f"{name}-2", "--timeout=20s")
+    assert kubectl.json("get", "vac", name)["metadata"]["finalizers"] == ["kubernetes.io/vac-protection"]
+    kubectl("delete", "pvc", "wants")
+    kubectl("wait", "--for=delete", f"vac/{name}", "--timeout=20s")
+
+
+def test_an_image_as_a_volume_is_pulled(kubectl):
+    """With the policy Always and with the usual one, whether any container has run from the image or not."""
+    image = f"{REGISTRY}/nginx:v1"
+    thing = pod("reads", "sh", "-c", "ls /one/usr/sbin/nginx /two/nginx && ! touch /one/x", restartPolicy="Never")
+    thing["spec"]["containers"][0]["volumeMounts"] = [
+        {"name": "one", "mountPath": "/one"}, {"name": "two", "mountPath": "/two", "subPath": "usr/sbin"}]
+    thing["spec"]["volumes"] = [
+        {"name": "one", "image": {"reference": image, "pullPolicy": "Always"}}, {"name": "two", "image": {"reference": image}}]
+    kubectl.apply(thing)
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/reads", "--timeout=30s")
+    eventually(lambda: f'Successfully pulled image "{image}"' in kubectl("get", "events"), what="the pull's event")
+
+    thing = pod("lacks", "true", restartPolicy="Never")
+    thing["spec"]["containers"][0]["volumeMounts"] = [{"name": "none", "mountPath": "/none"}]
+    thing["spec"]["volumes"] = [{"name": "none", "image": {"reference": f"{REGISTRY}/none:v1"}}]
+    kubectl.apply(thing)
+    kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=ImagePullBackOff", "pod/lacks",
+            "--timeout=30s")
+
+
+def test_resources_of_others_stay_with_the_node(kubectl):
+    """What somebody else says that the node has can be given to pods, and stays when the kubelet writes the status."""
+    patch = {"status": {"capacity": {"example.com/thing": "3"}}}
+    kubectl("patch", "node", "node-1", "--subresource=status", "--patch", json.dumps(patch))
+    # Only the kubelet's own write says that all of it can be given.
+    eventually(lambda: kubectl.json("get", "node", "node-1")["status"]["allocatable"].get("example.com/thing") == "3")
+    assert kubectl.json("get", "node", "node-1")["status"]["capacity"]["example.com/thing"] == "3"
+    two = {"resources": {"requests": {"example.com/thing": "2"}, "limits": {"example.com/thing": "2"}}}
+    kubectl.apply(pod("lesser", "sleep", "1000", container=two))
+    kubectl("wait", "--for=condition=Ready", "pod/lesser", "--timeout=30s")
+    kubectl.apply(pod("greater", "sleep", "1000", container=two, priorityClassName="system-cluster-critical"))
+    kubectl("wait", "--for=condition=Ready", "pod/greater", "--timeout=30s")
+    assert kubectl("get", "pod", "lesser", check=False).returncode != 0
+    gone = '[{"op": "remove", "path": "/status/capacity/example.com~1thing"}]'
+    kubectl("patch", "node", "node-1", "--subresource=status", "--type=json", "--patch", gone)
+
+
+def test_contents_of_volumes_follow_objects_that_come_later(kubectl):
+    thing = pod("follows", "sleep", "1000")
+    thing["spec"]["containers"][0]["volumeMounts"] = [
+        {"name": "secret", "mountPath": "/secret"}, {"name": "map", "mountPath": "/map"}]
+    thing["spec"]["volumes"] = [{"name": "secret", "secret": {"secretName": "late", "optional": True}},
+                                {"name": "map", "configMap": {"name": "late", "optional": True}}]
+    kubectl.apply(thing)
+    kubectl("wait", "--for=condition=Ready", "pod/follows", "--timeout=30s")
+    kubectl("create", "secret", "generic", "late", "--from-literal=a=one")
+    kubectl("create", "configmap", "late", "--from-literal=a=two")
+
+    def read():
+        return kubectl("exec", "follows", "--", "sh", "-c", "cat /secret/a /map/a", check=False).stdout
+
+    eventually(lambda: read() == "onetwo", seconds=10, what="the contents of objects that were made later")
+
+
+def test_revisions_keep_templates_as_clients_write_them(kubectl):
+    """With the members of all objects in order, so that clients can compare the texts."""
+    spec = pod("unused", "sleep", "1000")["spec"]
+    kubectl.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "kept"}, "spec": {
+        "selector": {"matchLabels": {"app": "kept"}}, "template": {
+            "metadata": {"labels": {"app": "kept"}}, "spec": {**spec, "nodeSelector": {"none": "x"}}}}})
+    [found] = eventually(lambda: kubectl.json("get", "controllerrevisions")["items"])
+    template = kubectl.json("get", "daemonset", "kept")["spec"]["template"]
+    wanted = {"spec": {"template": {**template, "$patch": "replace"}}}
+    assert json.dumps(found["data"]) == json.dumps(wanted, sort_keys=True)
