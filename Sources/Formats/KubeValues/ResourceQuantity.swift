@@ -18,8 +18,10 @@ public struct ResourceQuantity: Hashable, Sendable {
 
   /// Billionths of the unit in one unit.
   private static let one: Int128 = 1_000_000_000
-  /// Upstream clamps at the largest 64-bit integer.
-  private static let limit: Int128 = Int128(Int64.max) * one
+  /// Upstream clamps binary quantities at the largest 64-bit integer.
+  private static let binaryLimit: Int128 = Int128(Int64.max) * one
+  /// Others have no limit upstream; here that of sums and small multiples which cannot overflow.
+  private static let limit: Int128 = 10_000_000_000_000_000_000 * 1_000_000_000_000_000_000
 
   /// The value in billionths.
   public var nanounits: Int128
@@ -103,8 +105,8 @@ extension ResourceQuantity: LosslessStringConvertible, CustomStringConvertible {
       bytes = bytes.dropFirst()
     }
     guard let number: Mantissa = Mantissa(&bytes), let scale: Scale = Scale(String(Substring(bytes))) else { return nil }
-    var magnitude: Int128 = number.nanounits(times: scale, limit: Self.limit)
-    if magnitude > Self.limit { magnitude = Self.limit }
+    let limit: Int128 = scale.format == .binarySI ? Self.binaryLimit : Self.limit
+    let magnitude: Int128 = min(number.nanounits(times: scale, limit: limit), limit)
     self.init(nanounits: isNegative ? -magnitude : magnitude, format: scale.format)
   }
 

@@ -1,21 +1,21 @@
 // Copyright the Apus authors. SPDX-License-Identifier: Apache-2.0
 
-public import JSON
+import JSON
 
 /// Reads a JSON tree as an object of a built-in kind: checks types, notes unknown and duplicate fields, brings
 /// values into their canonical form and fields into the order of the schema. Null and zero values that an
 /// absent field means as well are dropped.
 struct ObjectDecoder {
   /// Unknown and duplicate fields in the order of the text.
-  private(set) var complaints: [String] = []
-  private var seen: Set<String> = []
-  private var path: [Step] = []
+  var complaints: [String] = []
+  var seen: Set<String> = []
+  var path: [Step] = []
   /// Go's names: of the type whose field is being read.
-  private var owner: String = ""
+  var owner: String = ""
 
-  /// One step into the tree.
-  private enum Step {
-    case field(String)
+  /// One step into the tree; a field of an inlined message comes with the names of the messages.
+  enum Step {
+    case field(String, [String] = [])
     case index(Int)
     case key(String)
   }
@@ -63,7 +63,7 @@ struct ObjectDecoder {
         continue
       }
       let field: SchemaField = schema.fields[position]
-      path.append(.field(name))
+      path.append(.field(name, field.inlinedFrom))
       if let last = found.last, last.position >= position {
         isOrdered = false
         if let place: Int = found.firstIndex(where: { $0.position == position }) {
@@ -176,7 +176,7 @@ struct ObjectDecoder {
     case .int(let number):
       if schema.shape == .int64 || Int32(exactly: number) != nil { return value }
       throw fieldMismatch("number \(number)", type)
-    case .double(let number): throw fieldMismatch("number \(number)", type)
+    case .double(let number): throw fieldMismatch("number \(number.sourceText)", type)
     default: throw fieldMismatch(Self.word(value), type)
     }
   }
@@ -205,7 +205,7 @@ struct ObjectDecoder {
     case .int(let number):
       guard Int32(exactly: number) != nil else { throw fieldMismatch("number \(number)", "int32") }
       return value
-    case .double(let number): throw fieldMismatch("number \(number)", "int32")
+    case .double(let number): throw fieldMismatch("number \(number.sourceText)", "int32")
     default: throw fieldMismatch(Self.word(value), "int32")
     }
   }
@@ -224,88 +224,6 @@ struct ObjectDecoder {
       throw APISchemaError(
         .typeMismatch,
         "\(shape == "boolean JSON" ? "boolean or JSON schema expected" : "array or JSON schema expected")")
-    }
-  }
-}
-
-// MARK: - Messages
-
-extension ObjectDecoder {
-  private mutating func complain(_ what: String) {
-    let text: String = "\(what) field \(strictPath.goQuoted)"
-    if seen.insert(text).inserted { complaints.append(text) }
-  }
-
-  /// `spec.containers[0].name`.
-  private var strictPath: String {
-    var text: String = ""
-    for step: Step in path {
-      switch step {
-      case .field(let name), .key(let name): text += text.isEmpty ? name : "." + name
-      case .index(let index): text += "[\(index)]"
-      }
-    }
-    return text
-  }
-
-  /// The names of the fields on the way, as Go's decoder lists them.
-  private var goPath: String {
-    var names: [String] = []
-    for step: Step in path { if case .field(let name) = step { names.append(name) } }
-    return names.joined(separator: ".")
-  }
-
-  static func word(_ value: JSONValue) -> String { value.jsonTypeName }
-}
-
-extension JSONValue {
-  /// Go's word for the type of a JSON value in messages.
-  public var jsonTypeName: String {
-    switch self {
-    case .null: "null"
-    case .bool: "bool"
-    case .int, .double: "number"
-    case .string: "string"
-    case .array: "array"
-    case .object: "object"
-    }
-  }
-}
-
-extension ObjectDecoder {
-  private func mismatch(_ value: JSONValue, _ schema: Schema, _ field: SchemaField?) -> APISchemaError {
-    fieldMismatch(Self.word(value), Self.goName(schema, field, owner))
-  }
-
-  private func fieldMismatch(_ word: String, _ type: String) -> APISchemaError {
-    let name: String = owner.split(separator: ".").last.map(String.init) ?? ""
-    return APISchemaError(
-      .typeMismatch, "json: cannot unmarshal \(word) into Go struct field \(name).\(goPath) of type \(type)")
-  }
-
-  private func goValueMismatch(_ value: JSONValue, _ type: String) -> APISchemaError {
-    fieldMismatch(Self.word(value), type)
-  }
-
-  private static func goScalar(_ type: String, _ field: SchemaField?, _ owner: String) -> String {
-    guard let named: String = field?.namedType, !named.isEmpty else { return type }
-    if named.contains(".") { return named }
-    let parts: [Substring] = owner.split(separator: ".")
-    return parts.count >= 2 ? "\(parts[parts.count - 2]).\(named)" : named
-  }
-
-  /// Go's name of a type.
-  static func goName(_ schema: Schema, _ field: SchemaField? = nil, _ owner: String = "") -> String {
-    switch schema.shape {
-    case .list where schema.name.isEmpty: return "[]" + (schema.element.map { goName($0, field, owner) } ?? "")
-    case .map: return "map[string]" + (schema.element.map { goName($0, field, owner) } ?? "")
-    case .string: return goScalar("string", field, owner)
-    case .boolean: return "bool"
-    case .int32: return goScalar("int32", field, owner)
-    case .int64: return goScalar("int64", field, owner)
-    case .double: return "float64"
-    case .bytes: return "[]uint8"
-    default: return schema.name.split(separator: ".").suffix(2).joined(separator: ".")
     }
   }
 }

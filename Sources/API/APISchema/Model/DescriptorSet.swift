@@ -206,6 +206,7 @@ struct FieldDescriptor {
   var publishedDefaultJSON: String = ""
   var format: String = ""
   var namedType: String = ""
+  var keyNamedType: String = ""
   var enumeration: [String] = []
   var patchStrategies: [String] = []
   var patchMergeKey: String = ""
@@ -251,6 +252,7 @@ struct FieldDescriptor {
       case 7: publishedDefaultJSON = try reader.string()
       case 8: format = try reader.string()
       case 9: namedType = try reader.string()
+      case 10: keyNamedType = try reader.string()
       case 11: enumeration.append(try reader.string())
       case 12: patchStrategies.append(try reader.string())
       case 13: patchMergeKey = try reader.string()

@@ -135,6 +135,10 @@ public struct SchemaField: Sendable {
   public internal(set) var format: String = ""
   /// Upstream's name of the value's type.
   public internal(set) var namedType: String = ""
+  /// Upstream's name of the type of a map's keys.
+  public internal(set) var keyNamedType: String = ""
+  /// The inlined messages that the field comes from, outermost first, as Go's decoder names them on the way to it.
+  public internal(set) var inlinedFrom: [String] = []
   /// Known values of an enumeration.
   public internal(set) var enumeration: [String] = []
   /// Strategic merge patch strategies: merge, replace, retainKeys.

@@ -144,8 +144,9 @@ struct SchemaBuilder {
   /// A field of an inlined message that documents do not publish by itself: it has the default that follows from
   /// its type.
   private static func published(_ field: SchemaField, of schema: Schema) -> SchemaField {
-    guard schema.message?.isPublished == false, field.publishedDefault == nil, !field.isPointer else { return field }
     var field: SchemaField = field
+    field.inlinedFrom.insert(String(schema.name.split(separator: ".").last ?? ""), at: 0)
+    guard schema.message?.isPublished == false, field.publishedDefault == nil, !field.isPointer else { return field }
     if field.schema.shape == .object { field.publishedDefault = .object(JSONObject()) }
     if field.schema.shape == .string, !field.omitsEmpty { field.publishedDefault = "" }
     return field
@@ -178,6 +179,7 @@ struct SchemaBuilder {
       field.publishedDefaultJSON.isEmpty ? nil : try? JSONValue(parsing: field.publishedDefaultJSON)
     result.format = field.format
     result.namedType = field.namedType
+    result.keyNamedType = field.keyNamedType
     result.enumeration = field.enumeration
     result.patchStrategies = field.patchStrategies
     result.patchMergeKey = field.patchMergeKey

@@ -59,7 +59,7 @@ extension KindSchema {
     _ tree: JSONValue, validation: FieldValidation, strategicPatch: JSONValue? = nil, duplicates: [String] = []
   ) throws(StatusError) -> DecodedObject {
     func refused(_ why: String) -> StatusError {
-      let shown: String = strategicPatch.map(TypedValue.goPlain) ?? tree.textForPages
+      let shown: String = strategicPatch.map(TypedValue.goPlain) ?? tree.sourceText
       return .invalid(GroupKind("", ""), "", [.invalid("patch", .string(shown), why)])
     }
     let target: KindSchema
