@@ -18,7 +18,7 @@ struct ControllerRevisionStrategy: ResourceStrategy {
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    validateContent(object, context) + Checks.immutable(object["data"], old["data"], FieldPath("data"))
+    Checks.nonNegative(object["revision"], FieldPath("revision")) + Checks.immutable(object["data"], old["data"], FieldPath("data"))
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -23,6 +23,15 @@ enum Workload {
   }
 
   /// A selector that is required, not empty, and selects the template's labels.
+  /// A strategy of updates with Go's names.
+  static func shown(_ strategy: JSONValue) -> JSONValue {
+    var shown: JSONValue = GoText.capitalized(strategy, ["type", "rollingUpdate"])
+    if shown["RollingUpdate"].isThere {
+      shown["RollingUpdate"] = GoText.capitalized(shown["RollingUpdate"], ["maxUnavailable", "maxSurge"])
+    }
+    return shown
+  }
+
   static func selectorErrors(_ spec: JSONValue, _ path: FieldPath, _ kind: String) -> [FieldError] {
     var errors: [FieldError] = []
     let selector: JSONValue = spec["selector"]
@@ -31,7 +40,7 @@ enum Workload {
     } else {
       errors += Checks.labelSelector(selector, path.child("selector"))
       if selector["matchLabels"].isVoid, selector["matchExpressions"].isVoid {
-        errors.append(.invalid(path.child("selector"), selector, "empty selector is invalid for \(kind)"))
+        errors.append(.invalid(path.child("selector"), [:], "empty selector is invalid for \(kind)"))
       }
     }
     return errors

@@ -35,7 +35,7 @@ enum DeploymentValidation {
       if rolling.isNull { return [.required(path.child("rollingUpdate"), "this should be defaulted and never be nil")] }
       return rollingErrors(rolling, path.child("rollingUpdate"))
     default:
-      let shown: JSONValue = GoText.capitalized(strategy, ["type", "rollingUpdate"])
+      let shown: JSONValue = Workload.shown(strategy)
       return [FieldError.notSupported(path, shown, ["Recreate", "RollingUpdate"])]
     }
   }
@@ -87,14 +87,14 @@ enum DaemonSetValidation {
     errors += Checks.labelSelector(spec["selector"], path.child("selector"))
     let selector: JSONValue = spec["selector"]
     let labels: JSONValue = spec["template"]["metadata"]["labels"]
-    if !Checks.selector(selector).matches(labels.stringMap) {
+    if errors.isEmpty, !Checks.selector(selector).matches(labels.stringMap) {
       errors.append(
         .invalid(
           template.child("metadata", "labels"), GoForm.of(labels, "{}s"),
           "`selector` does not match template `labels`"))
     }
     if selector.isThere, selector["matchLabels"].isVoid, selector["matchExpressions"].isVoid {
-      errors.append(.invalid(path.child("selector"), selector, "empty selector is invalid for daemonset"))
+      errors.append(.invalid(path.child("selector"), [:], "empty selector is invalid for daemonset"))
     }
     errors += PodTemplateValidation.errors(spec["template"], template)
     let policy: String = spec["template"]["spec"]["restartPolicy"].plain
@@ -135,7 +135,7 @@ enum DaemonSetValidation {
     default:
       return [
         .notSupported(
-          path, GoText.capitalized(strategy, ["type", "rollingUpdate"]), ["RollingUpdate", "OnDelete"])
+          path, Workload.shown(strategy), ["RollingUpdate", "OnDelete"])
       ]
     }
   }
@@ -182,6 +182,7 @@ enum StatefulSetValidation {
     errors += Workload.templateErrors(withClaims(spec), path).map { error in
       var error: FieldError = error
       error.detail = error.detail.replacing("in ReplicaSet is", with: "in StatefulSet is")
+      if error.detail == "invalid label selector" { error.detail = "" }
       return error
     }
     return errors
@@ -198,10 +199,13 @@ enum StatefulSetValidation {
     let claims: [JSONValue] = spec["volumeClaimTemplates"].items
     if claims.isEmpty { return spec }
     var spec: JSONValue = spec
-    let names: [String] = claims.map { $0["metadata"]["name"].plain }
+    var names: [String] = []
+    for claim: JSONValue in claims where !names.contains(claim["metadata"]["name"].plain) {
+      names.append(claim["metadata"]["name"].plain)
+    }
     let volumes: [JSONValue] = spec["template"]["spec"]["volumes"].items.filter { !names.contains($0["name"].plain) }
     let added: [JSONValue] = names.map {
-      ["name": .string($0), "persistentVolumeClaim": ["claimName": .string("STATEFULSET-VOLUME")]]
+      ["name": .string($0), "persistentVolumeClaim": ["claimName": .string($0)]]
     }
     spec["template"]["spec"]["volumes"] = .array(volumes + added)
     return spec

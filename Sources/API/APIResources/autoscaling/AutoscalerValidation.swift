@@ -56,28 +56,39 @@ enum AutoscalerValidation {
       }
     }
     let version: String = reference["apiVersion"].plain
-    if isTarget, version.isEmpty {
-      errors.append(.invalid(path.child("apiVersion"), "", "apiVersion must specify API group"))
+    if version.count(where: { $0 == "/" }) > 1 {
+      errors.append(
+        .invalid(path.child("apiVersion"), .string(version), "unexpected GroupVersion string: " + version))
+    } else if isTarget, !version.contains("/") || version.hasPrefix("/") {
+      errors.append(.invalid(path.child("apiVersion"), .string(version), "apiVersion must specify API group"))
     }
     return errors
   }
 
   private static func metricErrors(_ metric: JSONValue, _ path: FieldPath) -> [FieldError] {
     let type: String = metric["type"].plain
-    if type.isEmpty { return [.required(path.child("type"), "must specify a metric source type")] }
-    guard let key: String = kinds[type] else {
-      // Upstream finds it twice: by the list of types, and by what the type should have.
-      let error: FieldError = .notSupported(path.child("type"), .string(type), kinds.keys.sorted())
-      return [error, error]
-    }
     var errors: [FieldError] = []
-    if metric[key].isNull {
-      errors.append(.required(path.child(key), "must populate information for the given metric source"))
-    } else {
-      errors += sourceErrors(type, metric[key], path.child(key))
+    // A type that is none is found by the list of types, and by what the type should have.
+    let unknown: FieldError = .notSupported(path.child("type"), .string(type), kinds.keys.sorted())
+    if type.isEmpty { errors.append(.required(path.child("type"), "must specify a metric source type")) }
+    if kinds[type] == nil { errors.append(unknown) }
+    let present: [String] = ["Object", "External", "Pods", "Resource", "ContainerResource"].filter { kind in
+      kinds[kind].map { metric[$0].isThere } ?? false
     }
-    for other: String in kinds.values.sorted() where other != key && metric[other].isThere {
-      errors.append(.forbidden(path.child(other), "must populate the given metric source only"))
+    // Of several sources the first is looked at, whatever the type says.
+    if let first: String = present.first, let key: String = kinds[first] {
+      errors += sourceErrors(first, metric[key], path.child(key))
+    }
+    if let key: String = kinds[type] {
+      if metric[key].isNull {
+        errors.append(.required(path.child(key), "must populate information for the given metric source"))
+      }
+    } else {
+      errors.append(unknown)
+    }
+    guard present.count != 1 else { return errors }
+    for key: String in present.filter({ $0 != type }).compactMap({ kinds[$0] }).sorted() {
+      errors.append(.forbidden(path.child(key), "must populate the given metric source only"))
     }
     return errors
   }
@@ -92,17 +103,28 @@ enum AutoscalerValidation {
       }
       if source["metric"]["name"].plain.isEmpty {
         errors.append(.required(path.child("metric", "name"), "must specify a metric name"))
+      } else {
+        errors += Names.pathSegment(source["metric"]["name"].plain, isPrefix: false).map {
+          .invalid(path.child("metric", "name"), source["metric"]["name"], $0)
+        }
       }
     } else {
-      if source["name"].plain.isEmpty { errors.append(.required(path.child("name"), "must specify a resource name")) }
-      if type == "ContainerResource", source["container"].plain.isEmpty {
-        errors.append(.required(path.child("container"), "must specify a container"))
+      if source["name"].plain.isEmpty {
+        errors.append(.required(path.child("name"), "must specify a resource name"))
+      } else if type == "ContainerResource" {
+        errors += ResourceRules.containerNameErrors(source["name"].plain, path.child("name"))
+      }
+      if type == "ContainerResource" {
+        errors +=
+          source["container"].plain.isEmpty
+          ? [.required(path.child("container"), "must specify a container")]
+          : Checks.text(source["container"], path.child("container"), Names.label)
       }
     }
     errors += targetErrors(target, at)
     switch type {
     case "Pods":
-      if Checks.quantity(target["averageValue"])?.nanounits ?? 0 <= 0 {
+      if target["averageValue"].isNull {
         errors.append(.required(at.child("averageValue"), "must specify a positive target averageValue"))
       }
     case "Object":
@@ -136,9 +158,11 @@ enum AutoscalerValidation {
     var errors: [FieldError] = []
     if target["type"].plain.isEmpty {
       errors.append(.required(path.child("type"), "must specify a metric target type"))
-    } else if !["Utilization", "Value", "AverageValue"].contains(target["type"].plain) {
+    }
+    if !["Utilization", "Value", "AverageValue"].contains(target["type"].plain) {
       errors.append(
-        .invalid(path.child("type"), target["type"], "must be either Utilization, Value, or AverageValue"))
+        .invalid(
+          path.child("type"), .string(target["type"].plain), "must be either Utilization, Value, or AverageValue"))
     }
     for key: String in ["value", "averageValue"] {
       if let quantity = Checks.quantity(target[key])?.nanounits, quantity <= 0 {

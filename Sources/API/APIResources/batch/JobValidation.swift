@@ -88,7 +88,10 @@ enum JobValidation {
       errors.append(.required(path.child("backoffLimitPerIndex"), "when maxFailedIndexes is specified"))
     }
     if let manager: String = spec["managedBy"].string {
-      errors += Names.isDomainPrefixed(manager).map { .invalid(path.child("managedBy"), .string(manager), $0) }
+      errors +=
+        manager.isEmpty
+        ? [.required(path.child("managedBy"))]
+        : Names.isDomainPrefixed(manager).map { .invalid(path.child("managedBy"), .string(manager), $0) }
       if manager.utf8.count > 63 { errors.append(.tooLong(path.child("managedBy"), 63)) }
     }
     errors += completionErrors(spec, path)

@@ -47,7 +47,7 @@ enum CertificateRequestValidation {
     return errors
   }
 
-  private static func signerErrors(_ signer: String, _ path: FieldPath) -> [FieldError] {
+  static func signerErrors(_ signer: String, _ path: FieldPath) -> [FieldError] {
     if signer.isEmpty { return [.required(path)] }
     let parts: [String] = signer.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {

@@ -8,21 +8,26 @@ import JSON
 enum ContainerRules {
   /// What a container's rules need to know of its pod.
   struct Surroundings {
+    /// Those that are right.
     var volumes: [String: JSONValue]
     var claims: [String]
     var hostUsers: Bool
     var hostNetwork: Bool
     var restartPolicy: String
     var isWindows: Bool
+    var gracePeriod: Int64
   }
 
-  static func errors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+  static func errors(_ spec: JSONValue, _ path: FieldPath, volumes sound: Set<String>) -> [FieldError] {
     var volumes: [String: JSONValue] = [:]
-    for volume: JSONValue in spec["volumes"].items { volumes[volume["name"].plain] = volume }
+    for volume: JSONValue in spec["volumes"].items where sound.contains(volume["name"].plain) {
+      volumes[volume["name"].plain] = volume
+    }
     let around: Surroundings = Surroundings(
       volumes: volumes, claims: spec["resourceClaims"].items.map { $0["name"].plain },
       hostUsers: spec["hostUsers"].bool ?? true, hostNetwork: spec["hostNetwork"].bool ?? false,
-      restartPolicy: spec["restartPolicy"].plain, isWindows: spec["os"]["name"].plain == "windows")
+      restartPolicy: spec["restartPolicy"].plain, isWindows: spec["os"]["name"].plain == "windows",
+      gracePeriod: spec["terminationGracePeriodSeconds"].int ?? 30)
     var errors: [FieldError] = []
     let main: [JSONValue] = spec["containers"].items
     if main.isEmpty { errors.append(.required(path.child("containers"))) }
@@ -31,16 +36,11 @@ enum ContainerRules {
       let at: FieldPath = path.child("containers").index(place)
       errors += common(container, at, around)
       errors += nameErrors(container, at, &names)
-      errors += lifecycleErrors(container["lifecycle"], at.child("lifecycle"))
+      errors += lifecycleErrors(container["lifecycle"], at.child("lifecycle"), around)
       for key: String in ["livenessProbe", "readinessProbe", "startupProbe"] {
         errors += ProbeRules.errors(container[key], at.child(key), kind: key)
       }
-      if container["restartPolicy"].isThere {
-        let known: [String] = ["Always", "Never", "OnFailure"]
-        if !known.contains(container["restartPolicy"].plain) {
-          errors.append(.notSupported(at.child("restartPolicy"), container["restartPolicy"], known))
-        }
-      }
+      errors += RestartRules.errors(container, at)
     }
     errors += portConflicts(main, path.child("containers"))
     errors += initErrors(spec, path.child("initContainers"), around, &names)
@@ -55,9 +55,11 @@ enum ContainerRules {
       let at: FieldPath = path.index(place)
       let isSidecar: Bool = container["restartPolicy"].plain == "Always"
       errors += common(container, at, around)
+      errors += RestartRules.errors(container, at, isFirst: true)
       errors += nameErrors(container, at, &names)
+      errors += portConflicts([container], path)
       if isSidecar {
-        errors += lifecycleErrors(container["lifecycle"], at.child("lifecycle"))
+        errors += lifecycleErrors(container["lifecycle"], at.child("lifecycle"), around)
         for key: String in ["livenessProbe", "readinessProbe", "startupProbe"] {
           errors += ProbeRules.errors(container[key], at.child(key), kind: key)
         }
@@ -67,15 +69,16 @@ enum ContainerRules {
         {
           errors.append(.forbidden(at.child(key), message))
         }
-      }
-      if container["restartPolicy"].isThere {
-        let known: [String] = ["Always", "Never", "OnFailure"]
-        if !known.contains(container["restartPolicy"].plain) {
-          errors.append(.notSupported(at.child("restartPolicy"), container["restartPolicy"], known))
+        for (index, policy) in container["resizePolicy"].items.enumerated()
+        where policy["restartPolicy"].plain == "RestartContainer" {
+          errors.append(
+            .invalid(
+              at.child("resizePolicy").index(index).child("restartPolicy"), policy["restartPolicy"],
+              "must not be set to 'RestartContainer' for non-sidecar initContainers"))
         }
       }
     }
-    return errors + portConflicts(spec["initContainers"].items, path)
+    return errors
   }
 
   private static func ephemeralErrors(
@@ -95,6 +98,7 @@ enum ContainerRules {
       let message: String = "cannot be set for an Ephemeral Container"
       for key: String in [
         "ports", "resources", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy",
+        "restartPolicy", "restartPolicyRules",
       ] where !container[key].isVoid {
         errors.append(.forbidden(at.child(key), message))
       }
@@ -139,7 +143,7 @@ enum ContainerRules {
     }
     errors += portErrors(container["ports"], at.child("ports"), around)
     errors += EnvironmentRules.errors(container, at)
-    errors += mountErrors(container, at, around)
+    errors += MountRules.errors(container, at, volumes: around.volumes)
     let policy: String = container["imagePullPolicy"].plain
     if policy.isEmpty {
       errors.append(.required(at.child("imagePullPolicy")))
@@ -158,7 +162,9 @@ enum ContainerRules {
     var seen: Set<String> = []
     for policy: JSONValue in policies.items {
       let resource: String = policy["resourceName"].plain
-      if !["cpu", "memory"].contains(resource) {
+      if resource.isEmpty {
+        errors.append(.required(path))
+      } else if !["cpu", "memory"].contains(resource) {
         errors.append(.notSupported(path, .string(resource), ["cpu", "memory"]))
       }
       let restart: String = policy["restartPolicy"].plain
@@ -208,7 +214,6 @@ enum ContainerRules {
       } else {
         errors += Checks.supported(port["protocol"], at.child("protocol"), ["SCTP", "TCP", "UDP"])
       }
-      if !port["hostIP"].plain.isEmpty { errors += Checks.address(port["hostIP"], at.child("hostIP")) }
     }
     return errors
   }
@@ -229,71 +234,12 @@ enum ContainerRules {
     return errors
   }
 
-  private static func mountErrors(_ container: JSONValue, _ at: FieldPath, _ around: Surroundings) -> [FieldError] {
-    var errors: [FieldError] = []
-    var paths: Set<String> = []
-    for (place, mount) in container["volumeMounts"].items.enumerated() {
-      let path: FieldPath = at.child("volumeMounts").index(place)
-      let name: String = mount["name"].plain
-      if name.isEmpty {
-        errors.append(.required(path.child("name")))
-      } else if around.volumes[name] == nil {
-        errors.append(.notFound(path.child("name"), .string(name)))
-      }
-      let target: String = mount["mountPath"].plain
-      if target.isEmpty { errors.append(.required(path.child("mountPath"))) }
-      if !paths.insert(target).inserted {
-        errors.append(.invalid(path.child("mountPath"), .string(target), "must be unique"))
-      }
-      for key: String in ["subPath", "subPathExpr"] where !mount[key].plain.isEmpty {
-        errors += PathRules.local(mount[key], path.child(key))
-      }
-      if !mount["subPath"].plain.isEmpty, !mount["subPathExpr"].plain.isEmpty {
-        errors.append(
-          .invalid(path.child("subPathExpr"), mount["subPathExpr"], "subPathExpr and subPath are mutually exclusive"))
-      }
-      errors += propagationErrors(mount, container, path)
-    }
-    for (place, device) in container["volumeDevices"].items.enumerated() {
-      let path: FieldPath = at.child("volumeDevices").index(place)
-      let name: String = device["name"].plain
-      if name.isEmpty {
-        errors.append(.required(path.child("name")))
-      } else if let volume: JSONValue = around.volumes[name] {
-        if volume["persistentVolumeClaim"].isNull, volume["ephemeral"].isNull {
-          errors.append(
-            .invalid(
-              path.child("name"), .string(name),
-              "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"))
-        }
-      } else {
-        errors.append(.notFound(path.child("name"), .string(name)))
-      }
-      let target: String = device["devicePath"].plain
-      if target.isEmpty {
-        errors.append(.required(path.child("devicePath")))
-      } else if !paths.insert(target).inserted {
-        errors.append(.invalid(path.child("devicePath"), .string(target), "must be unique"))
-      }
-    }
-    return errors
-  }
-
-  private static func propagationErrors(_ mount: JSONValue, _ container: JSONValue, _ path: FieldPath) -> [FieldError] {
-    let value: JSONValue = mount["mountPropagation"]
-    guard value.isThere else { return [] }
-    let at: FieldPath = path.child("mountPropagation")
-    let known: [String] = ["Bidirectional", "HostToContainer", "None"]
-    if !known.contains(value.plain) { return [.notSupported(at, value, known)] }
-    if value.plain == "Bidirectional", !(container["securityContext"]["privileged"].bool ?? false) {
-      return [.forbidden(at, "Bidirectional mount propagation is available only to privileged containers")]
-    }
-    return []
-  }
-
-  private static func lifecycleErrors(_ lifecycle: JSONValue, _ path: FieldPath) -> [FieldError] {
+  private static func lifecycleErrors(
+    _ lifecycle: JSONValue, _ path: FieldPath, _ around: Surroundings
+  ) -> [FieldError] {
     ["postStart", "preStop"].flatMap { key in
-      lifecycle[key].isNull ? [] : ProbeRules.handler(lifecycle[key], path.child(key), isProbe: false)
+      lifecycle[key].isNull
+        ? [] : ProbeRules.handler(lifecycle[key], path.child(key), isProbe: false, gracePeriod: around.gracePeriod)
     }
   }
 }

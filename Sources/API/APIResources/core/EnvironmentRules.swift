@@ -38,7 +38,11 @@ enum EnvironmentRules {
       errors += Checks.text(source["prefix"], at.child("prefix"), Names.environmentVariable)
     }
     let kinds: [String] = ["configMapRef", "secretRef"].filter { source[$0].isThere }
-    for kind: String in kinds { errors += Checks.text(source[kind]["name"], at.child(kind, "name"), Names.subdomain) }
+    for kind: String in kinds {
+      let name: FieldPath = at.child(kind, "name")
+      errors +=
+        source[kind]["name"].plain.isEmpty ? [.required(name)] : Checks.text(source[kind]["name"], name, Names.subdomain)
+    }
     if kinds.isEmpty {
       errors.append(.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
     } else if kinds.count > 1 {
@@ -58,9 +62,7 @@ enum EnvironmentRules {
       case "fieldRef": errors += fieldErrors(source[kind], at, fields)
       case "resourceFieldRef": errors += resourceErrors(source[kind], at)
       case "fileKeyRef":
-        for key: String in ["volumeName", "path", "key"] where source[kind][key].plain.isEmpty {
-          errors.append(.required(at.child(key)))
-        }
+        errors += fileErrors(source[kind], at)
       default:
         errors += Checks.text(source[kind]["name"], at.child("name"), Names.subdomain)
         if source[kind]["key"].plain.isEmpty {
@@ -79,6 +81,43 @@ enum EnvironmentRules {
       errors.append(.invalid(path, "", "may not be specified when `value` is not empty"))
     } else if kinds.count > 1 {
       errors.append(.invalid(path, "", "may not have more than one field specified at a time"))
+    }
+    return errors
+  }
+
+  private static func fileErrors(_ reference: JSONValue, _ at: FieldPath) -> [FieldError] {
+    let rules: [(key: String, rule: (String) -> [String])] = [
+      ("key", Names.environmentVariable), ("volumeName", Names.label),
+    ]
+    var errors: [FieldError] = rules.flatMap { key, rule in
+      reference[key].plain.isEmpty ? [.required(at.child(key))] : Checks.text(reference[key], at.child(key), rule)
+    }
+    errors +=
+      reference["path"].plain.isEmpty
+      ? [.required(at.child("path"))] : PathRules.noBacksteps(reference["path"], at.child("path"))
+    return errors
+  }
+
+  /// Files of variables are in a volume of the pod that is empty at first.
+  static func fileVolumeErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    for list: String in ["initContainers", "containers", "ephemeralContainers"] {
+      for (place, container) in spec[list].items.enumerated() {
+        for (index, variable) in container["env"].items.enumerated() {
+          let reference: JSONValue = variable["valueFrom"]["fileKeyRef"]
+          guard reference.isThere else { continue }
+          let at: FieldPath = path.child(list).index(place).child("env").index(index)
+            .child("valueFrom", "fileKeyRef", "volumeName")
+          let name: String = reference["volumeName"].plain
+          if let volume: JSONValue = spec["volumes"].items.last(where: { $0["name"].plain == name }) {
+            if volume["emptyDir"].isNull {
+              errors.append(.invalid(at, .string(name), "referenced volume must be of type emptyDir"))
+            }
+          } else {
+            errors.append(.notFound(at, .string(name)))
+          }
+        }
+      }
     }
     return errors
   }

@@ -9,32 +9,55 @@ enum EventValidation {
     let isNew: Bool = context.resource.identifier.group == "events.k8s.io" || object["eventTime"].isThere
     let metadata: [FieldError] = MetadataValidation.errors(object["metadata"], .anyGeneric, isNamespaced: true)
     if !isNew { return metadata + legacyErrors(object) }
-    var errors: [FieldError] = legacyErrors(object)
+    var errors: [FieldError] = legacyErrors(object, isOwnForm: context.resource.identifier.group == "events.k8s.io")
     errors += MetadataValidation.errors(object["metadata"], .subdomainGeneric, isNamespaced: true)
-    if object["eventTime"].isNull { errors.append(.required(FieldPath("eventTime"))) }
     let isOwnForm: Bool = context.resource.identifier.group == "events.k8s.io"
-    if isOwnForm, object["type"].plain != "Normal", object["type"].plain != "Warning" {
-      errors.append(
-        .invalid(FieldPath("type"), .string(object["type"].plain), "has invalid value: \(object["type"].plain)"))
+    if isOwnForm { errors += seriesErrors(object["series"]) }
+    if object["eventTime"].isNull { errors.append(.required(FieldPath("eventTime"))) }
+    return isOwnForm ? errors + oldFieldErrors(object) : errors
+  }
+
+  private static func seriesErrors(_ series: JSONValue) -> [FieldError] {
+    guard series.isThere else { return [] }
+    var errors: [FieldError] = []
+    if series["count"].int ?? 0 < 2 { errors.append(.invalid(FieldPath("series.count"), "", "should be at least 2")) }
+    if series["lastObservedTime"].isNull { errors.append(.required(FieldPath("series.lastObservedTime"))) }
+    return errors
+  }
+
+  /// Events of the own group have a type, and none of the fields that came before theirs.
+  private static func oldFieldErrors(_ object: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = []
+    let type: String = object["type"].plain
+    if type != "Normal", type != "Warning" {
+      errors.append(.invalid(FieldPath("type"), "", "has invalid value: \(type)"))
+    }
+    for key: String in ["firstTimestamp", "lastTimestamp"] where object[key].isThere {
+      errors.append(.invalid(FieldPath(key), "", "needs to be unset"))
+    }
+    if object["count"].int ?? 0 != 0 { errors.append(.invalid(FieldPath("count"), "", "needs to be unset")) }
+    if !object["source"]["component"].plain.isEmpty || !object["source"]["host"].plain.isEmpty {
+      errors.append(.invalid(FieldPath("source"), "", "needs to be unset"))
     }
     return errors
   }
 
-  private static func legacyErrors(_ object: JSONValue) -> [FieldError] {
+  private static func legacyErrors(_ object: JSONValue, isOwnForm: Bool = false) -> [FieldError] {
     var errors: [FieldError] = []
     let namespace: String = object["metadata"]["namespace"].plain
     let about: JSONValue = object["involvedObject"]
     let path: FieldPath = FieldPath("involvedObject", "namespace")
     let target: String = about["namespace"].plain
     if target.isEmpty {
-      if namespace != "default", namespace != "kube-system" {
+      let isSystem: Bool = namespace == "kube-system" && object["eventTime"].isThere
+      if namespace != "default", !isSystem {
         errors.append(.invalid(path, .string(target), "does not match event.namespace"))
       }
-    } else if target != namespace {
+    } else if target != namespace, object["eventTime"].isNull {
       errors.append(.invalid(path, .string(target), "does not match event.namespace"))
     }
     guard object["eventTime"].isThere else { return errors }
-    let controller: FieldPath = FieldPath("reportingComponent")
+    let controller: FieldPath = FieldPath(isOwnForm ? "reportingController" : "reportingComponent")
     if object["reportingComponent"].plain.isEmpty { errors.append(.required(controller)) }
     errors += Checks.text(object["reportingComponent"], controller, Names.qualified)
     if object["reportingInstance"].plain.isEmpty { errors.append(.required(FieldPath("reportingInstance"))) }
@@ -57,7 +80,7 @@ enum EventValidation {
     let metadata: [FieldError] = MetadataValidation.updateErrors(object["metadata"], old: old["metadata"])
     let isOwnForm: Bool = context.resource.identifier.group == "events.k8s.io"
     var errors: [FieldError] = MetadataValidation.errors(object["metadata"], .pathSegmentGeneric, isNamespaced: true)
-    errors += metadata + legacyErrors(object)
+    errors += metadata + legacyErrors(object, isOwnForm: isOwnForm)
     guard isOwnForm else { return errors }
     errors += metadata + MetadataValidation.standardFinalizers(object["metadata"]["finalizers"])
     errors += GoForm.immutable(

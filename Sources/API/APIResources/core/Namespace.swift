@@ -34,6 +34,40 @@ struct NamespaceStrategy: ResourceStrategy {
     object["metadata"]["generation"] = old["metadata"]["generation"]
   }
 
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    object["spec"]["finalizers"].strings.flatMap { Self.finalizerErrors($0, FieldPath("spec", "finalizers")) }
+  }
+
+  private static func finalizerErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
+    let wrong: [FieldError] = Names.qualified(name).map { .invalid(path, .string(name), $0) }
+    let standard: Set<String> = ["kubernetes", "orphan", "foregroundDeletion"]
+    if name.contains("/") || standard.contains(name) { return wrong }
+    return wrong + [
+      .invalid(path, .string(name), "name is neither a standard finalizer name nor is it fully qualified")
+    ]
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    switch context.subresource {
+    case "finalize":
+      return object["spec"]["finalizers"].strings.enumerated().flatMap { place, name in
+        Self.finalizerErrors(name, FieldPath("spec", "finalizers").index(place))
+      }
+    case "status":
+      let isGoing: Bool = object["metadata"]["deletionTimestamp"].isThere
+      let phase: String = object["status"]["phase"].plain
+      if phase == (isGoing ? "Terminating" : "Active") { return [] }
+      return [
+        .invalid(
+          FieldPath("status", "Phase"), .string(phase),
+          isGoing
+            ? "may only be 'Terminating' if `deletionTimestamp` is not empty"
+            : "may only be 'Active' if `deletionTimestamp` is empty")
+      ]
+    default: return []
+    }
+  }
+
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     [object["metadata"]["name"], object["status"]["phase"], TableText.age(object, context)]
   }

@@ -14,6 +14,12 @@ struct PersistentVolumeStrategy: ResourceStrategy {
       spec.setDefault("volumeMode", "Filesystem")
       spec.edit("hostPath") { $0.setDefault("type", "") }
       spec.edit("iscsi") { $0.setDefaultText("iscsiInterface", "default") }
+      spec.edit("azureDisk") { disk in
+        disk.setDefault("cachingMode", "ReadWrite")
+        disk.setDefault("kind", "Shared")
+        disk.setDefault("fsType", "ext4")
+        disk.setDefault("readOnly", false)
+      }
       spec.edit("rbd") { rbd in
         rbd.setDefaultText("pool", "rbd")
         rbd.setDefaultText("user", "admin")
@@ -39,7 +45,10 @@ struct PersistentVolumeStrategy: ResourceStrategy {
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    context.subresource == "status" ? [] : PersistentVolumeValidation.updateErrors(object, old: old)
+    // What is wrong with the object itself is told twice, as upstream does.
+    context.subresource == "status"
+      ? []
+      : PersistentVolumeValidation.errors(object) + PersistentVolumeValidation.updateErrors(object, old: old)
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {

@@ -22,9 +22,9 @@ enum AccessModes {
 /// The rules of PersistentVolumes.
 enum PersistentVolumeValidation {
   private static let sources: [String] = [
-    "hostPath", "gcePersistentDisk", "awsElasticBlockStore", "nfs", "iscsi", "glusterfs", "rbd", "cinder", "cephfs",
-    "flocker", "fc", "azureFile", "vsphereVolume", "quobyte", "photonPersistentDisk", "portworxVolume", "azureDisk",
-    "scaleIO", "local", "storageos", "csi", "flexVolume",
+    "hostPath", "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "flocker", "nfs", "rbd", "quobyte", "cephfs",
+    "iscsi", "cinder", "fc", "flexVolume", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume",
+    "azureDisk", "scaleIO", "local", "storageos", "csi",
   ]
 
   static func errors(_ object: JSONValue) -> [FieldError] {
@@ -87,14 +87,40 @@ enum PersistentVolumeValidation {
     return AffinityRules.nodeSelector(affinity["required"], path.child("required"))
   }
 
+  private static func secretErrors(_ secret: JSONValue, _ at: FieldPath) -> [FieldError] {
+    ["name", "namespace"].flatMap { key -> [FieldError] in
+      if secret[key].plain.isEmpty { return [.required(at.child(key))] }
+      return Checks.text(secret[key], at.child(key), key == "name" ? Names.subdomain : Names.label)
+    }
+  }
+
+  /// What a volume of the cluster says about namespaces, as it is in none.
+  private static func namespaceErrors(_ kind: String, _ source: JSONValue, _ at: FieldPath) -> [FieldError] {
+    switch kind {
+    case "azureFile" where source["secretNamespace"].isThere && source["secretNamespace"].plain.isEmpty:
+      return [.required(at.child("secretNamespace"))]
+    case "cinder", "storageos":
+      return source["secretRef"].isThere && source["secretRef"]["namespace"].plain.isEmpty
+        ? [.required(at.child("secretRef", "namespace"))] : []
+    case "glusterfs" where source["endpointsNamespace"].isThere:
+      let path: FieldPath = at.child("endpointsNamespace")
+      return source["endpointsNamespace"].plain.isEmpty
+        ? [.invalid(path, "", "if the endpointnamespace is set, it must be a valid namespace name")]
+        : Checks.text(source["endpointsNamespace"], path, Names.label)
+    default: return []
+    }
+  }
+
   private static func sourceErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
     var errors: [FieldError] = []
     var count: Int = 0
     for kind: String in sources where spec[kind].isThere {
       let at: FieldPath = path.child(kind)
       defer { count += 1 }
-      if count > 0 {
-        errors.append(.forbidden(at, "may not specify more than 1 volume type"))
+      // Upstream takes a flexVolume for one more source only when it is alone.
+      if count > 0, kind != "flexVolume" {
+        errors.append(
+          .forbidden(kind == "cephfs" ? path.child("cephFS") : at, "may not specify more than 1 volume type"))
         continue
       }
       switch kind {
@@ -103,16 +129,26 @@ enum PersistentVolumeValidation {
         for key: String in ["server", "path"] where spec[kind][key].plain.isEmpty {
           errors.append(.required(at.child(key)))
         }
+        if !spec[kind]["path"].plain.hasPrefix("/") {
+          errors.append(.invalid(at.child("path"), .string(spec[kind]["path"].plain), "must be an absolute path"))
+        }
       case "csi":
         errors += VolumeRules.driverName(spec[kind]["driver"], at.child("driver"))
         if spec[kind]["volumeHandle"].plain.isEmpty { errors.append(.required(at.child("volumeHandle"))) }
+        for key: String in [
+          "controllerPublishSecretRef", "controllerExpandSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef",
+        ] where spec[kind][key].isThere {
+          errors += secretErrors(spec[kind][key], at.child(key))
+        }
       case "local":
         if spec[kind]["path"].plain.isEmpty { errors.append(.required(at.child("path"))) }
         errors += PathRules.noBacksteps(spec[kind]["path"], at.child("path"))
         if spec["nodeAffinity"].isNull {
           errors.append(.required(path.child("nodeAffinity"), "Local volume requires node affinity"))
         }
-      default: break
+      default:
+        let own: FieldPath = kind == "gcePersistentDisk" ? path.child("persistentDisk") : at
+        errors += PluginVolumeRules.errors(kind, spec[kind], own, ofCluster: true) + namespaceErrors(kind, spec[kind], own)
       }
     }
     if count == 0 { errors.append(.required(path, "must specify a volume type")) }
@@ -224,7 +260,13 @@ enum PersistentVolumeClaimValidation {
     if source["apiGroup"].plain.isEmpty, source["kind"].plain != "PersistentVolumeClaim" {
       errors.append(
         .invalid(
-          path, source["kind"], "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
+          path, .string(source["kind"].plain), "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
+    }
+    if !source["apiGroup"].plain.isEmpty {
+      errors += Checks.text(source["apiGroup"], path.child("apiGroup"), Names.subdomain)
+    }
+    if !source["namespace"].plain.isEmpty {
+      errors += Checks.text(source["namespace"], path.child("namespace"), Names.label)
     }
     return errors
   }

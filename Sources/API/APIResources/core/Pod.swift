@@ -34,6 +34,8 @@ struct PodStrategy: ResourceStrategy {
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = 1
+    // Groups of pods are behind a gate that is off (GenericWorkload).
+    if object["spec"]["schedulingGroup"].isThere { object["spec"]["schedulingGroup"] = .null }
     // A negative time means at once.
     if object["spec"]["terminationGracePeriodSeconds"].int ?? 0 < 0 {
       object["spec"]["terminationGracePeriodSeconds"] = 1
@@ -85,7 +87,11 @@ struct PodStrategy: ResourceStrategy {
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    PodValidation.errors(of: object)
+    var errors: [FieldError] = PodValidation.errors(of: object)
+    if !object["spec"]["ephemeralContainers"].isVoid {
+      errors.append(.forbidden(FieldPath("spec", "ephemeralContainers"), "cannot be set on create"))
+    }
+    return errors
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {

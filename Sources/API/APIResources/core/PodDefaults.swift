@@ -71,10 +71,27 @@ enum PodDefaults {
 
   /// Always for `latest`, IfNotPresent for the rest.
   static func pullPolicy(_ image: String) -> JSONValue {
-    guard !image.contains("@") else { return "IfNotPresent" }
+    guard !image.contains("@"), isReference(image) else { return "IfNotPresent" }
     let last: Substring = image.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
     guard let colon: Substring.Index = last.lastIndex(of: ":") else { return "Always" }
     return last[last.index(after: colon)...] == "latest" ? "Always" : "IfNotPresent"
+  }
+
+  /// Whether what stands behind the registry is in small letters, as names of images are.
+  private static func isReference(_ image: String) -> Bool {
+    var parts: ArraySlice<Substring> = image.split(separator: "/", omittingEmptySubsequences: false)[...]
+    if parts.count > 1, let first: Substring = parts.first,
+      first.contains(".") || first.contains(":") || first == "localhost" || first.contains(where: \.isUppercase)
+    {
+      parts = parts.dropFirst()
+    }
+    guard let last: Substring = parts.popLast() else { return false }
+    return (parts + [last.prefix { $0 != ":" }]).allSatisfy { part in
+      !part.isEmpty
+        && part.utf8.allSatisfy { byte in
+          (byte >= 0x61 && byte <= 0x7A) || (byte >= 0x30 && byte <= 0x39) || byte == 0x2D || byte == 0x2E || byte == 0x5F
+        }
+    }
   }
 
   private static func volume(_ volume: inout JSONValue) {

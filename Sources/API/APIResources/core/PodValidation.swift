@@ -36,9 +36,11 @@ enum PodValidation {
   static func specErrors(
     _ spec: JSONValue, _ path: FieldPath, metadata: JSONValue, isPod: Bool
   ) -> [FieldError] {
-    var errors: [FieldError] = VolumeRules.errors(spec["volumes"], path.child("volumes"))
+    let volumes: (errors: [FieldError], sound: Set<String>) = VolumeRules.errors(
+      spec["volumes"], path.child("volumes"))
+    var errors: [FieldError] = volumes.errors
     errors += claimErrors(spec["resourceClaims"], path.child("resourceClaims"))
-    errors += ContainerRules.errors(spec, path)
+    errors += ContainerRules.errors(spec, path, volumes: volumes.sound)
     if spec["resources"].isThere {
       errors += ResourceRules.requirements(spec["resources"], path.child("resources"), claims: [], isPodLevel: true)
     }
@@ -54,12 +56,14 @@ enum PodValidation {
     errors += gateErrors(spec, path, isPod: isPod)
     errors += TopologyRules.errors(
       spec["topologySpreadConstraints"], path.child("topologySpreadConstraints"))
+    errors += WindowsRules.hostProcessErrors(spec, path)
     if !(spec["hostUsers"].bool ?? true) {
       for key: String in ["hostNetwork", "hostPID", "hostIPC"] where spec[key].bool ?? false {
         errors.append(.forbidden(path.child(key), "when `hostUsers` is false"))
       }
     }
-    return errors + nameErrors(spec, path) + remainingErrors(spec, path)
+    return errors + overrideErrors(spec, path) + nameErrors(spec, path) + remainingErrors(spec, path)
+      + EnvironmentRules.fileVolumeErrors(spec, path)
   }
 
   private static func claimErrors(_ claims: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -165,6 +169,21 @@ enum PodValidation {
     return errors
   }
 
+  /// A name that takes the place of the pod's own.
+  private static func overrideErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    guard let name: String = spec["hostnameOverride"].string else { return [] }
+    let at: FieldPath = path.child("hostnameOverride")
+    var errors: [FieldError] = []
+    if spec["setHostnameAsFQDN"].bool ?? false {
+      errors.append(.forbidden(at, "may not be specified when setHostnameAsFQDN is true"))
+    }
+    if spec["hostNetwork"].bool ?? false {
+      errors.append(.forbidden(at, "may not be specified when hostNetwork is true"))
+    }
+    if name.utf8.count > 64 { errors.append(.tooLong(at, 64)) }
+    return errors + Names.subdomain(name).map { .invalid(at, .string(name), $0) }
+  }
+
   private static func nameErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
     var errors: [FieldError] = []
     func check(_ key: String, _ rule: (String) -> [String]) {
@@ -205,7 +224,7 @@ enum PodValidation {
     if spec["os"].isThere {
       let name: String = spec["os"]["name"].plain
       if name.isEmpty {
-        errors.append(.required(path.child("os", "name"), "cannot be empty"))
+        errors.append(.required(path.child("os", "name")))
       } else if !["linux", "windows"].contains(name) {
         errors.append(.notSupported(path.child("os"), .string(name), ["linux", "windows"]))
       }

@@ -19,7 +19,8 @@ enum ProbeRules {
         errors.append(
           .invalid(
             path.child("terminationGracePeriodSeconds"), grace, "must not be set for readinessProbes"))
-      } else if grace.int ?? 0 <= 0 {
+      }
+      if grace.int ?? 0 <= 0 {
         errors.append(.invalid(path.child("terminationGracePeriodSeconds"), grace, "must be greater than 0"))
       }
     }
@@ -30,7 +31,11 @@ enum ProbeRules {
   }
 
   /// Exactly one action, and what that action needs.
-  static func handler(_ handler: JSONValue, _ path: FieldPath, isProbe: Bool) -> [FieldError] {
+  ///
+  /// - Parameter gracePeriod: of the pod, within which a sleep must end.
+  static func handler(
+    _ handler: JSONValue, _ path: FieldPath, isProbe: Bool, gracePeriod: Int64 = 0
+  ) -> [FieldError] {
     let kinds: [String] =
       isProbe ? ["exec", "httpGet", "tcpSocket", "grpc"] : ["exec", "httpGet", "tcpSocket", "sleep"]
     var errors: [FieldError] = []
@@ -42,7 +47,7 @@ enum ProbeRules {
         continue
       }
       count += 1
-      errors += actionErrors(kind, handler[kind], at)
+      errors += kind == "sleep" ? sleepErrors(handler[kind], at, gracePeriod) : actionErrors(kind, handler[kind], at)
     }
     if count == 0 { errors.append(.required(path, "must specify a handler type")) }
     return errors
@@ -78,13 +83,17 @@ enum ProbeRules {
     case "grpc":
       let port: Int64 = action["port"].int ?? 0
       errors += Names.portNumber(port).map { .invalid(at.child("port"), .int(port), $0) }
-    default:
-      if action["seconds"].int ?? 0 < 0 {
-        errors.append(
-          .invalid(
-            at.child("seconds"), action["seconds"], "must be non-negative and less than terminationGracePeriodSeconds"))
-      }
+    default: break
     }
     return errors
+  }
+
+  private static func sleepErrors(_ action: JSONValue, _ at: FieldPath, _ gracePeriod: Int64) -> [FieldError] {
+    let seconds: Int64 = action["seconds"].int ?? 0
+    if seconds >= 0, seconds <= gracePeriod { return [] }
+    return [
+      .invalid(
+        at, .int(seconds), "must be non-negative and less than terminationGracePeriodSeconds (\(gracePeriod))")
+    ]
   }
 }

@@ -24,7 +24,7 @@ enum ResourceQuotaValidation {
     let path: FieldPath = FieldPath("spec")
     let spec: JSONValue = object["spec"]
     return listErrors(spec["hard"], path.child("hard")) + scopeListErrors(spec, path)
-      + selectorErrors(spec["scopeSelector"], path.child("scopeSelector"))
+      + selectorErrors(spec, path.child("scopeSelector"))
   }
 
   private static func listErrors(_ list: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -34,13 +34,25 @@ enum ResourceQuotaValidation {
   }
 
   static func nameErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
-    let wrong: [String] = Names.qualified(name)
-    if !wrong.isEmpty { return wrong.map { .invalid(path, .string(name), $0) } }
-    if name.contains("/") || standard.contains(name) || name.contains("hugepages-") { return [] }
-    return [
-      .invalid(path, .string(name), "must be a standard resource type or fully qualified"),
-      .invalid(path, .string(name), "must be a standard resource for quota"),
-    ]
+    let errors: [FieldError] = ResourceRules.anyNameErrors(name, path)
+    if name.contains("/") || isStandard(name) { return errors }
+    return errors + [.invalid(path, .string(name), "must be a standard resource for quota")]
+  }
+
+  private static func isStandard(_ name: String) -> Bool {
+    standard.contains(name) || name.hasPrefix("hugepages-") || name.hasPrefix("requests.hugepages-")
+  }
+
+  /// Whether a scope says nothing about a resource that quotas know.
+  private static func mismatches(_ scope: String, _ resource: String) -> Bool {
+    guard isStandard(resource) else { return false }
+    switch scope {
+    case "Terminating", "NotTerminating", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity":
+      return !podResources.contains(resource)
+    case "BestEffort": return resource != "pods"
+    case "VolumeAttributesClass": return !["persistentvolumeclaims", "requests.storage"].contains(resource)
+    default: return false
+    }
   }
 
   private static func scopeListErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -49,27 +61,58 @@ enum ResourceQuotaValidation {
     var errors: [FieldError] = []
     for name: String in names {
       if !scopes.contains(name) { errors.append(.invalid(at, spec["scopes"], "unsupported scope")) }
-      let isForPods: Bool = name != "VolumeAttributesClass"
-      for resource: String in spec["hard"].sortedKeys where isForPods && scopes.contains(name) {
-        let allowed: Bool = name == "BestEffort" ? resource == "pods" : podResources.contains(resource)
-        if standard.contains(resource), !allowed {
-          errors.append(.invalid(at, spec["scopes"], "unsupported scope applied to resource"))
-        }
+      for resource: String in spec["hard"].sortedKeys where mismatches(name, resource) {
+        errors.append(.invalid(at, spec["scopes"], "unsupported scope applied to resource"))
       }
     }
-    for (one, other) in [("Terminating", "NotTerminating"), ("BestEffort", "NotBestEffort")]
+    return errors + conflicts(names, at, spec)
+  }
+
+  private static func conflicts(_ names: [String], _ at: FieldPath, _ spec: JSONValue) -> [FieldError] {
+    var errors: [FieldError] = []
+    for (one, other) in [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")]
     where names.contains(one) && names.contains(other) {
-      errors.append(.invalid(at, spec["scopes"], "conflicting scopes"))
+      errors.append(.invalid(at, GoForm.of(spec["scopes"], "[]s"), "conflicting scopes"))
     }
     return errors
   }
 
-  private static func selectorErrors(_ selector: JSONValue, _ path: FieldPath) -> [FieldError] {
+  private static func selectorErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let selector: JSONValue = spec["scopeSelector"]
     let at: FieldPath = path.child("matchExpressions")
     var errors: [FieldError] = []
     for requirement: JSONValue in selector["matchExpressions"].items {
       let name: String = requirement["scopeName"].plain
+      defer { errors += operatorErrors(requirement, at) }
       if !scopes.contains(name) { errors.append(.invalid(at.child("scopeName"), .string(name), "unsupported scope")) }
+      for resource: String in spec["hard"].sortedKeys where mismatches(name, resource) {
+        let shown: [JSONValue] = selector["matchExpressions"].items.map { item in
+          [
+            "ScopeName": .string(item["scopeName"].plain), "Operator": .string(item["operator"].plain),
+            "Values": item["values"],
+          ]
+        }
+        errors.append(
+          .invalid(at, ["MatchExpressions": .array(shown)], "unsupported scope applied to resource"))
+      }
+    }
+    return errors + conflicts(selector["matchExpressions"].items.map { $0["scopeName"].plain }, at, spec)
+  }
+
+  private static func operatorErrors(_ requirement: JSONValue, _ at: FieldPath) -> [FieldError] {
+      var errors: [FieldError] = []
+      let existing: Set<String> = [
+        "BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity",
+      ]
+      let comparison: JSONValue = .string(requirement["operator"].plain)
+      if existing.contains(requirement["scopeName"].plain), comparison.plain != "Exists" {
+        errors.append(
+          .invalid(
+            at.child("operator"), comparison,
+            "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+              + "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
+              + "ResourceQuotaScopeCrossNamespacePodAffinity"))
+      }
       let values: JSONValue = requirement["values"]
       switch requirement["operator"].plain {
       case "In", "NotIn":
@@ -87,9 +130,8 @@ enum ResourceQuotaValidation {
               "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"))
         }
       default:
-        errors.append(.invalid(at.child("operator"), requirement["operator"], "not a valid selector operator"))
+        errors.append(.invalid(at.child("operator"), comparison, "not a valid selector operator"))
       }
-    }
     return errors
   }
 
@@ -103,53 +145,5 @@ enum ResourceQuotaValidation {
     let path: FieldPath = FieldPath("status")
     return listErrors(object["status"]["hard"], path.child("hard"))
       + listErrors(object["status"]["used"], path.child("used"))
-  }
-}
-
-/// The rules of LimitRanges.
-enum LimitRangeValidation {
-  static func errors(_ object: JSONValue) -> [FieldError] {
-    var errors: [FieldError] = []
-    var types: Set<String> = []
-    for (place, item) in object["spec"]["limits"].items.enumerated() {
-      let at: FieldPath = FieldPath("spec", "limits").index(place)
-      let type: String = item["type"].plain
-      if !["Container", "Pod", "PersistentVolumeClaim"].contains(type), !type.contains("/") {
-        errors.append(.invalid(at.child("type"), .string(type), "must be a standard limit type or fully qualified"))
-      }
-      if !types.insert(type).inserted { errors.append(.duplicate(at.child("type"), .string(type))) }
-      if type == "Pod" {
-        for key: String in ["default", "defaultRequest"] where !item[key].isVoid {
-          errors.append(.forbidden(at.child(key), "may not be specified when `type` is 'Pod'"))
-        }
-      }
-      errors += orderErrors(item, at)
-    }
-    return errors
-  }
-
-  private static func orderErrors(_ item: JSONValue, _ at: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = []
-    let names: Set<String> = Set(
-      ["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"].flatMap { item[$0].sortedKeys })
-    for name: String in names.sorted() {
-      func compare(_ low: String, _ high: String) {
-        guard let one = Checks.quantity(item[low][name]), let other = Checks.quantity(item[high][name]),
-          one.nanounits > other.nanounits
-        else { return }
-        let words: [String: String] = ["defaultRequest": "default request", "default": "default"]
-        errors.append(
-          .invalid(
-            at.child(low).key(name), .string(one.description),
-            "\(words[low] ?? low) value \(one) is greater than \(words[high] ?? high) value \(other)"))
-      }
-      compare("min", "max")
-      compare("min", "defaultRequest")
-      compare("defaultRequest", "max")
-      compare("defaultRequest", "default")
-      compare("min", "default")
-      compare("default", "max")
-    }
-    return errors
   }
 }

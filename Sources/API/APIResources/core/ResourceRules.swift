@@ -39,31 +39,53 @@ enum ResourceRules {
     if names.contains(where: isHugePage), !names.contains("cpu"), !names.contains("memory") {
       errors.append(.forbidden(path, "HugePages require cpu or memory"))
     }
+    if isPodLevel, !resources["claims"].isVoid {
+      errors.append(.forbidden(path.child("claims"), "claims may not be set for Resources at pod-level"))
+    }
     errors += claimErrors(resources["claims"], path.child("claims"), claims)
     return errors
   }
 
   private static func nameErrors(_ name: String, _ path: FieldPath, isPodLevel: Bool) -> [FieldError] {
+    guard isPodLevel else { return containerNameErrors(name, path) }
+    let wrong: [FieldError] = anyNameErrors(name, path)
+    let known: [String] = ["cpu", "memory"]
+    return wrong + (known.contains(name) || isHugePage(name) ? [] : [.notSupported(path, .string(name), known)])
+  }
+
+  /// Names without a domain that are known at all.
+  private static let knownNames: Set<String> = standard.union([
+    "storage", "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps",
+    "persistentvolumeclaims", "services.nodeports", "services.loadbalancers", "requests.cpu", "requests.memory",
+    "requests.storage", "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
+  ])
+
+  /// The name of a resource of any sort.
+  static func anyNameErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
+    if standard.contains(name) { return [] }
     let wrong: [String] = Names.qualified(name)
     if !wrong.isEmpty { return wrong.map { .invalid(path, .string(name), $0) } }
-    if name.contains("/") { return [] }
-    if isPodLevel {
-      let known: [String] = ["cpu", "memory"]
-      return known.contains(name) || isHugePage(name) ? [] : [.notSupported(path, .string(name), known)]
+    if name.contains("/") || isHugePage(name) || name.hasPrefix("requests.hugepages-") || knownNames.contains(name) {
+      return []
     }
-    var errors: [FieldError] = []
-    let quota: Set<String> = [
-      "storage", "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps",
-      "persistentvolumeclaims", "services.nodeports", "services.loadbalancers", "requests.cpu", "requests.memory",
-      "requests.storage", "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
-    ]
-    if !standard.contains(name), !isHugePage(name), !quota.contains(name) {
-      errors.append(.invalid(path, .string(name), "must be a standard resource type or fully qualified"))
+    return [.invalid(path, .string(name), "must be a standard resource type or fully qualified")]
+  }
+
+  /// The name of a resource that containers have.
+  static func containerNameErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
+    if standard.contains(name) { return [] }
+    let wrong: [FieldError] = anyNameErrors(name, path)
+    if !name.contains("/") {
+      return isHugePage(name)
+        ? wrong : wrong + [.invalid(path, .string(name), "must be a standard resource for containers")]
     }
-    if !standard.contains(name), !isHugePage(name) {
-      errors.append(.invalid(path, .string(name), "must be a standard resource for containers"))
-    }
-    return errors
+    if name.contains("kubernetes.io/") || isExtendedName(name) { return wrong }
+    return wrong + [.invalid(path, .string(name), "doesn't follow extended resource name standard")]
+  }
+
+  /// Whether quotas can have a name for the requests of a resource with a domain.
+  private static func isExtendedName(_ name: String) -> Bool {
+    !name.hasPrefix("requests.") && Names.qualified("requests." + name).isEmpty
   }
 
   static func quantityErrors(_ name: String, _ value: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -104,7 +126,7 @@ enum ResourceRules {
       if name.isEmpty {
         errors.append(.required(path.index(place)))
       } else if !known.contains(name) {
-        let list: String = known.isEmpty ? " which is empty" : ""
+        let list: String = known.isEmpty ? " which is empty" : ": " + known.sorted().joined(separator: ", ")
         errors.append(
           FieldError(
             .notFound, path.index(place), .string(name), "must be one of the names in pod.spec.resourceClaims\(list)"))
@@ -113,9 +135,8 @@ enum ResourceRules {
     return errors
   }
 
+  /// - Parameter path: of the overhead; the limits that it stands for are below it.
   static func overhead(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
-    value.sortedKeys.flatMap { name in
-      nameErrors(name, path.key(name), isPodLevel: false) + quantityErrors(name, value[name], path.key(name))
-    }
+    requirements(["limits": value], path, claims: [])
   }
 }

@@ -30,6 +30,7 @@ enum SecurityRules {
         context["fsGroupChangePolicy"], path.child("fsGroupChangePolicy"), ["Always", "OnRootMismatch"])
     }
     errors += profileErrors(context, path)
+    errors += WindowsRules.optionErrors(context["windowsOptions"], path.child("windowsOptions"))
     if context["supplementalGroupsPolicy"].isThere {
       errors += Checks.supported(
         context["supplementalGroupsPolicy"], path.child("supplementalGroupsPolicy"), ["Merge", "Strict"])
@@ -91,18 +92,18 @@ enum SecurityRules {
           errors += paddingErrors(local, at.child("localhostProfile"))
         }
       case "RuntimeDefault", "Unconfined":
-        if local.isThere {
-          let shown: JSONValue = GoText.fields(
-            profile, ["Type": "type", "LocalhostProfile": "localhostProfile"], order: ["Type", "LocalhostProfile"])
-          let why: String = "can only be set when \(name) type is Localhost"
-          errors.append(.invalid(at.child("localhostProfile"), isSeccomp ? shown : local, why))
+        if local.isThere, !isSeccomp {
+          errors.append(
+            .invalid(at.child("localhostProfile"), local, "can only be set when \(name) type is Localhost"))
         }
       case "": errors.append(.required(at.child("type"), "type is required when \(key) is set"))
       default:
+        errors.append(.notSupported(at.child("type"), profile["type"], ["Localhost", "RuntimeDefault", "Unconfined"]))
+      }
+      if isSeccomp, profile["type"].plain != "Localhost", local.isThere {
+        let shown: JSONValue = ["Type": .string(profile["type"].plain), "LocalhostProfile": local]
         errors.append(
-          .notSupported(
-            at.child("type"), profile["type"],
-            isSeccomp ? ["Localhost", "RuntimeDefault", "Unconfined"] : ["Localhost", "RuntimeDefault", "Unconfined"]))
+          .invalid(at.child("localhostProfile"), shown, "can only be set when seccomp type is Localhost"))
       }
     }
     return errors
@@ -132,6 +133,7 @@ enum SecurityRules {
       }
     }
     errors += profileErrors(context, path)
+    errors += WindowsRules.optionErrors(context["windowsOptions"], path.child("windowsOptions"))
     if context["allowPrivilegeEscalation"].bool == false {
       if context["privileged"].bool ?? false {
         errors.append(

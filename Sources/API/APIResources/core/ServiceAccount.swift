@@ -8,7 +8,21 @@ struct ServiceAccountStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(updateChecks: [.change, .whole]) }
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
-    object["secrets"] = object["secrets"].isVoid ? .null : object["secrets"]
+    Self.keepNames(&object)
+  }
+
+  func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
+    prepareCommonForUpdate(&object, old: old, context)
+    Self.keepNames(&object)
+  }
+
+  /// Of a secret only the name counts.
+  private static func keepNames(_ object: inout JSONValue) {
+    if object["secrets"].isVoid {
+      object["secrets"] = .null
+    } else {
+      object.editItems("secrets") { secret in secret = secret["name"].isNull ? [:] : ["name": secret["name"]] }
+    }
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {

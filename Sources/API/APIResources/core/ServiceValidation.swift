@@ -59,7 +59,8 @@ enum ServiceValidation {
           .invalid(path.child("clusterIPs").index(0), "None", "may not be set to 'None' for \(type) services"))
       }
     case "ExternalName":
-      for key: String in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] where !spec[key].isVoid {
+      for key: String in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] 
+      where key == "ipFamilyPolicy" ? spec[key].isThere : !spec[key].isVoid {
         errors.append(.forbidden(path.child(key), "may not be set for ExternalName services"))
       }
       var name: String = spec["externalName"].plain
@@ -202,9 +203,8 @@ enum ServiceValidation {
     if external.isThere, isExternal {
       errors += Checks.supported(external, path.child("externalTrafficPolicy"), ["Cluster", "Local"])
     }
-    if healthPort < 0 {
-      errors.append(
-        .invalid(path.child("healthCheckNodePort"), .int(healthPort), "must be between 0 and 65535, inclusive"))
+    if needsHealthPort, healthPort != 0 {
+      errors += Names.portNumber(healthPort).map { .invalid(path.child("healthCheckNodePort"), .int(healthPort), $0) }
     }
     if !isExternal, external.isThere {
       errors.append(
@@ -217,7 +217,6 @@ enum ServiceValidation {
           path.child("healthCheckNodePort"), .int(healthPort),
           "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"))
     }
-    if type == "ExternalName" { return errors }
     let inner: JSONValue = spec["internalTrafficPolicy"]
     if inner.isNull {
       if ["ClusterIP", "NodePort", "LoadBalancer"].contains(type) {

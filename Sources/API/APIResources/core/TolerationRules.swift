@@ -34,6 +34,9 @@ enum TolerationRules {
             .invalid(
               at.child("operator"), toleration["value"], "value must be empty when `operator` is 'Exists'"))
         }
+      // Comparisons of numbers are known, but behind a gate that is off.
+      case "Lt", "Gt":
+        errors.append(.notSupported(at.child("operator"), .string(comparison), ["Equal", "Exists", "Lt", "Gt"]))
       default: errors.append(.notSupported(at.child("operator"), .string(comparison), ["Equal", "Exists"]))
       }
       if !effect.isEmpty { errors += effectErrors(effect, at.child("effect")) }

@@ -18,11 +18,7 @@ enum TopologyRules {
         errors.append(
           .invalid(at.child("maxSkew"), .int(constraint["maxSkew"].int ?? 0), "must be greater than zero"))
       }
-      if key.isEmpty {
-        errors.append(.required(at.child("topologyKey"), "can not be empty"))
-      } else {
-        errors += Checks.text(constraint["topologyKey"], at.child("topologyKey"), Names.qualified)
-      }
+      if key.isEmpty { errors.append(.required(at.child("topologyKey"), "can not be empty")) }
       errors += Checks.supported(
         constraint["whenUnsatisfiable"], at.child("whenUnsatisfiable"), ["DoNotSchedule", "ScheduleAnyway"])
       for later: JSONValue in constraints.items.dropFirst(place + 1) where pair(later) == pair(constraint) {

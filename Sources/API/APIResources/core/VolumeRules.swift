@@ -8,8 +8,14 @@ import KubeValues
 enum PathRules {
   /// A relative path that stays where it begins.
   static func local(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
-    if value.plain.hasPrefix("/") { return [.invalid(path, value, "must be a relative path")] }
-    return noBacksteps(value, path)
+    (value.plain.hasPrefix("/") ? [.invalid(path, value, "must be a relative path")] : []) + noBacksteps(value, path)
+  }
+
+  /// A relative path that also leaves names that begin with two dots to nodes.
+  static func unreserved(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let text: String = value.plain
+    let isReserved: Bool = text.hasPrefix("..") && !text.hasPrefix("../") && text != ".."
+    return local(value, path) + (isReserved ? [.invalid(path, value, "must not start with '..'")] : [])
   }
 
   static func noBacksteps(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -19,7 +25,8 @@ enum PathRules {
 
 /// The volumes of a pod.
 enum VolumeRules {
-  static func errors(_ volumes: JSONValue, _ path: FieldPath) -> [FieldError] {
+  /// - Returns: what is wrong, and the names of the volumes that are right, which alone containers can mount.
+  static func errors(_ volumes: JSONValue, _ path: FieldPath) -> (errors: [FieldError], sound: Set<String>) {
     var errors: [FieldError] = []
     var names: Set<String> = []
     for (place, volume) in volumes.items.enumerated() {
@@ -35,7 +42,7 @@ enum VolumeRules {
       if own.isEmpty { names.insert(name) }
       errors += own
     }
-    return errors
+    return (errors, names)
   }
 
   private static let known: [String] = [
@@ -51,9 +58,11 @@ enum VolumeRules {
     for kind: String in known where volume[kind].isThere {
       let at: FieldPath = path.child(kind)
       if count > 0 {
-        errors.append(.forbidden(at, "may not specify more than 1 volume type"))
+        // Upstream misspells two of them here.
+        let misspelt: [String: String] = ["downwardAPI": "downwarAPI", "cephfs": "cephFS"]
+        errors.append(.forbidden(path.child(misspelt[kind] ?? kind), "may not specify more than 1 volume type"))
       } else {
-        errors += kindErrors(kind, volume[kind], at)
+        errors += kindErrors(kind, volume[kind], kind == "gcePersistentDisk" ? path.child("persistentDisk") : at)
       }
       count += 1
     }
@@ -80,22 +89,54 @@ enum VolumeRules {
     case "persistentVolumeClaim": return required(source, at, "claimName")
     case "nfs":
       var errors: [FieldError] = required(source, at, "server", "path")
-      if !source["path"].plain.isEmpty, !source["path"].plain.hasPrefix("/") {
-        errors.append(.invalid(at.child("path"), source["path"], "must be an absolute path"))
+      if !source["path"].plain.hasPrefix("/") {
+        errors.append(.invalid(at.child("path"), .string(source["path"].plain), "must be an absolute path"))
       }
       return errors
     case "downwardAPI": return modeErrors(source, at) + downwardErrors(source, at)
-    case "projected": return projectedErrors(source, at)
+    case "projected": return modeErrors(source, at) + ProjectionRules.errors(source["sources"], at)
     case "csi":
-      return driverName(source["driver"], at.child("driver"))
-    case "image": return required(source, at, "reference")
-    case "gitRepo": return required(source, at, "repository")
+      var errors: [FieldError] = driverName(source["driver"], at.child("driver"))
+      let secret: JSONValue = source["nodePublishSecretRef"]
+      if secret.isThere, secret["name"].plain.isEmpty {
+        errors.append(.required(at.child("nodePublishSecretRef", "name")))
+      } else if secret.isThere {
+        errors += Checks.text(secret["name"], at.child("name"), Names.subdomain)
+      }
+      return errors
+    case "image": return imageErrors(source, at)
+    case "gitRepo":
+      return required(source, at, "repository") + PathRules.local(source["directory"], at.child("directory"))
     case "ephemeral":
       let template: JSONValue = source["volumeClaimTemplate"]
       guard template.isThere else { return [.required(at.child("volumeClaimTemplate"))] }
-      return PersistentVolumeClaimValidation.specErrors(template["spec"], at.child("volumeClaimTemplate", "spec"))
-    default: return []
+      return claimMetadataErrors(template["metadata"], at.child("volumeClaimTemplate", "metadata"))
+        + PersistentVolumeClaimValidation.specErrors(template["spec"], at.child("volumeClaimTemplate", "spec"))
+    default: return PluginVolumeRules.errors(kind, source, at)
     }
+  }
+
+  private static func imageErrors(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
+    let policy: JSONValue = source["pullPolicy"]
+    return required(source, at, "reference")
+      + (policy.plain.isEmpty
+        ? [.required(at.child("pullPolicy"))]
+        : Checks.supported(policy, at.child("pullPolicy"), ["Always", "IfNotPresent", "Never"]))
+  }
+
+  /// A template's object has labels and annotations of its own, and nothing else.
+  static func claimMetadataErrors(_ metadata: JSONValue, _ at: FieldPath) -> [FieldError] {
+    let names: [(json: String, shown: String)] = [
+      ("creationTimestamp", "creationTimestamp"), ("deletionGracePeriodSeconds", "deletionGracePeriodSeconds"),
+      ("deletionTimestamp", "deletionTimestamp"), ("finalizers", "finalizers"), ("generateName", "generateName"),
+      ("generation", "generation"), ("managedFields", "managedFields"), ("name", "name"), ("namespace", "namespace"),
+      ("ownerReferences", "ownerReferences"), ("resourceVersion", "resourceVersion"), ("selfLink", "selfLink"),
+      ("uid", "uID"),
+    ]
+    return MetadataValidation.annotations(metadata["annotations"], at.child("annotations"))
+      + Checks.labels(metadata["labels"], at.child("labels"))
+      + names.filter { metadata[$0.json].isThere && metadata[$0.json] != 0 && metadata[$0.json] != "" }
+      .map { .forbidden(at.child($0.shown), "cannot be set") }
   }
 
   static func hostPath(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
@@ -112,8 +153,8 @@ enum VolumeRules {
 
   static func driverName(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
     if value.plain.isEmpty { return [.required(path)] }
-    if value.plain.utf8.count > 63 { return [.tooLong(path, 63)] }
-    return Names.subdomain(value.plain.lowercased()).map { .invalid(path, value, $0) }
+    return (value.plain.utf8.count > 63 ? [.tooLong(path, 63)] : [])
+      + Names.subdomain(value.plain.lowercased()).map { .invalid(path, value, $0) }
   }
 
   private static func modeErrors(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
@@ -124,7 +165,7 @@ enum VolumeRules {
     ]
   }
 
-  private static func itemErrors(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
+  static func itemErrors(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
     source["items"].items.enumerated().flatMap { place, item in
       let path: FieldPath = at.child("items").index(place)
       var errors: [FieldError] = []
@@ -139,83 +180,39 @@ enum VolumeRules {
     if item["path"].plain.isEmpty {
       errors.append(.required(path.child("path")))
     } else {
-      errors += PathRules.local(item["path"], path.child("path"))
-      if item["path"].plain.hasPrefix(".."), !item["path"].plain.hasPrefix("../"), item["path"].plain != ".." {
-        errors.append(.invalid(path.child("path"), item["path"], "must not start with '..'"))
-      }
+      errors += PathRules.unreserved(item["path"], path.child("path"))
     }
-    if let mode: Int64 = item["mode"].int, !(0...0o777).contains(mode) {
-      errors.append(
-        .invalid(path.child("mode"), .int(mode), "must be a number between 0 and 0777 (octal), both inclusive"))
-    }
-    return errors
+    return errors + fileMode(item, path)
+  }
+
+  private static func fileMode(_ item: JSONValue, _ path: FieldPath) -> [FieldError] {
+    guard let mode: Int64 = item["mode"].int, !(0...0o777).contains(mode) else { return [] }
+    return [.invalid(path.child("mode"), .int(mode), "must be a number between 0 and 0777 (octal), both inclusive")]
   }
 
   private static let downwardFields: Set<String> = [
     "metadata.name", "metadata.namespace", "metadata.labels", "metadata.annotations", "metadata.uid",
   ]
 
-  private static func downwardErrors(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
-    source["items"].items.enumerated().flatMap { place, item in
-      let path: FieldPath = at.child("items").index(place)
-      var errors: [FieldError] = itemPath(item, path)
+  /// The files of a downward volume; upstream does not say which.
+  static func downwardErrors(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
+    source["items"].items.flatMap { item in
+      var errors: [FieldError] =
+        item["path"].plain.isEmpty
+        ? [.required(at.child("path"))] : PathRules.unreserved(item["path"], at.child("path"))
       switch (item["fieldRef"].isThere, item["resourceFieldRef"].isThere) {
-      case (true, true):
-        errors.append(.invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"))
-      case (true, false):
-        errors += EnvironmentRules.fieldErrors(item["fieldRef"], path.child("fieldRef"), downwardFields)
+      case (true, let both):
+        errors += EnvironmentRules.fieldErrors(item["fieldRef"], at.child("fieldRef"), downwardFields)
+        if both {
+          errors.append(.invalid(at, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"))
+        }
       case (false, true):
         errors += EnvironmentRules.resourceErrors(
-          item["resourceFieldRef"], path.child("resourceFieldRef"), needsContainer: true)
+          item["resourceFieldRef"], at.child("resourceFieldRef"), needsContainer: true)
       case (false, false):
-        errors.append(.required(path, "one of fieldRef and resourceFieldRef is required"))
+        errors.append(.required(at, "one of fieldRef and resourceFieldRef is required"))
       }
-      return errors
+      return errors + fileMode(item, at)
     }
-  }
-
-  private static func projectedErrors(_ source: JSONValue, _ at: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = modeErrors(source, at)
-    for (place, item) in source["sources"].items.enumerated() {
-      let path: FieldPath = at.child("sources").index(place)
-      let kinds: [String] = [
-        "secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate",
-      ].filter { item[$0].isThere }
-      if kinds.count > 1 {
-        errors.append(.forbidden(path, "may not specify more than 1 volume type"))
-        continue
-      }
-      guard let kind: String = kinds.first else {
-        errors.append(.required(path, "must specify a volume type"))
-        continue
-      }
-      let inner: FieldPath = path.child(kind)
-      switch kind {
-      case "secret", "configMap":
-        errors += required(item[kind], inner, "name") + itemErrors(item[kind], inner)
-      case "downwardAPI": errors += downwardErrors(item[kind], inner)
-      case "serviceAccountToken": errors += tokenErrors(item[kind], inner)
-      default: break
-      }
-    }
-    return errors
-  }
-
-  private static func tokenErrors(_ token: JSONValue, _ at: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = []
-    let seconds: Int64 = token["expirationSeconds"].int ?? 0
-    if seconds < 600 {
-      errors.append(
-        .invalid(at.child("expirationSeconds"), .int(seconds), "may not specify a duration less than 10 minutes"))
-    } else if seconds > 1 << 32 {
-      errors.append(
-        .invalid(at.child("expirationSeconds"), .int(seconds), "may not specify a duration larger than 2^32 seconds"))
-    }
-    if token["path"].plain.isEmpty {
-      errors.append(.required(at.child("path")))
-    } else {
-      errors += PathRules.local(token["path"], at.child("path"))
-    }
-    return errors
   }
 }

@@ -23,6 +23,7 @@ struct EndpointSliceStrategy: ResourceStrategy {
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
+    object.editItems("endpoints") { $0["deprecatedTopology"] = .null }
     let generation: Int64 = old["metadata"]["generation"].int ?? 0
     let isChanged: Bool =
       ["addressType", "endpoints", "ports"].contains { object[$0] != old[$0] }
@@ -37,6 +38,10 @@ struct EndpointSliceStrategy: ResourceStrategy {
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     EndpointSliceValidation.errors(object)
       + Checks.immutable(object["addressType"], old["addressType"], FieldPath("addressType"))
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    object["addressType"].plain == "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -30,7 +30,7 @@ enum EndpointsValidation {
     if !address["hostname"].plain.isEmpty {
       errors += Checks.text(address["hostname"], at.child("hostname"), Names.label)
     }
-    if !address["nodeName"].plain.isEmpty {
+    if address["nodeName"].isThere {
       errors += Checks.text(address["nodeName"], at.child("nodeName"), Names.subdomain)
     }
     return errors + special(address["ip"].plain, at.child("ip"))
@@ -98,11 +98,29 @@ enum EndpointSliceValidation {
     for (place, address) in addresses.enumerated() {
       errors += addressErrors(address, path, place, type)
     }
-    if !endpoint["hostname"].plain.isEmpty {
+    if endpoint["hostname"].isThere {
       errors += Checks.text(endpoint["hostname"], at.child("hostname"), Names.label)
     }
     if endpoint["nodeName"].isThere {
       errors += Checks.text(endpoint["nodeName"], at.child("nodeName"), Names.subdomain)
+    }
+    return errors + hintErrors(endpoint["hints"], at.child("hints"))
+  }
+
+  private static func hintErrors(_ hints: JSONValue, _ at: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
+    for (key, rule) in [("forZones", Names.labelValue), ("forNodes", Names.subdomain)] {
+      let path: FieldPath = at.child(key)
+      if hints[key].items.count > 8 {
+        errors.append(.tooMany(path, hints[key].items.count, 8))
+        continue
+      }
+      var seen: Set<String> = []
+      for (place, item) in hints[key].items.enumerated() {
+        let name: FieldPath = path.index(place).child("name")
+        if !seen.insert(item["name"].plain).inserted { errors.append(.duplicate(name, .string(item["name"].plain))) }
+        errors += Checks.text(item["name"], name, rule)
+      }
     }
     return errors
   }
@@ -133,10 +151,6 @@ enum EndpointSliceValidation {
         errors.append(.required(at.child("protocol")))
       } else {
         errors += Checks.supported(port["protocol"], at.child("protocol"), ["SCTP", "TCP", "UDP"])
-      }
-      // Any port number may be 0: it is not known then.
-      if let number: Int64 = port["port"].int, number != 0 {
-        errors += Names.portNumber(number).map { .invalid(at.child("port"), port["port"], $0) }
       }
       if port["appProtocol"].isThere {
         errors += Checks.text(port["appProtocol"], at.child("appProtocol"), Names.qualified)

@@ -13,7 +13,7 @@ struct RuntimeClassStrategy: ResourceStrategy {
       ? [.required(FieldPath("handler"))] : Checks.text(object["handler"], FieldPath("handler"), Names.label)
     let overhead: JSONValue = object["overhead"]["podFixed"]
     if object["overhead"].isThere {
-      errors += ResourceRules.overhead(overhead, FieldPath("overhead", "limits"))
+      errors += ResourceRules.overhead(overhead, FieldPath("overhead"))
     }
     let scheduling: JSONValue = object["scheduling"]
     if scheduling.isThere {
