@@ -13,10 +13,11 @@ enum WebhookValidation {
       errors += nameErrors(hook["name"].plain, at.child("name"))
       if !names.insert(hook["name"].plain).inserted { errors.append(.duplicate(at.child("name"), hook["name"])) }
       for (index, rule) in hook["rules"].items.enumerated() {
-        errors += ruleErrors(rule, at.child("rules").index(index))
+        errors += AdmissionRules.ruleErrors(rule, at.child("rules").index(index))
       }
       errors += policyErrors(hook, at, isMutating: isMutating)
-      errors += clientErrors(hook["clientConfig"], at.child("clientConfig"))
+      errors += AdmissionRules.clientErrors(hook["clientConfig"], at.child("clientConfig"))
+      errors += AdmissionRules.versionErrors(hook["admissionReviewVersions"], at.child("admissionReviewVersions"))
       errors += ExpressionValidation.conditionErrors(hook, at, PolicyEnvironment.plain)
     }
     return errors
@@ -24,28 +25,9 @@ enum WebhookValidation {
 
   private static func nameErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
     if name.isEmpty { return [.required(path)] }
-    var errors: [FieldError] = Names.subdomain(name).map { .invalid(path, .string(name), $0) }
-    if name.split(separator: ".").count < 3 {
-      errors.append(.invalid(path, .string(name), "should be a domain with at least three segments separated by dots"))
-    }
-    return errors
-  }
-
-  static func ruleErrors(_ rule: JSONValue, _ path: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = []
-    for key: String in ["apiGroups", "apiVersions", "resources"] where rule[key].isVoid {
-      errors.append(.required(path.child(key)))
-    }
-    let operations: [String] = rule["operations"].strings
-    if operations.isEmpty { errors.append(.required(path.child("operations"))) }
-    let known: [String] = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
-    for (place, operation) in operations.enumerated() where !known.contains(operation) {
-      errors.append(.notSupported(path.child("operations").index(place), .string(operation), known))
-    }
-    if rule["scope"].isThere, !["*", "Cluster", "Namespaced"].contains(rule["scope"].plain) {
-      errors.append(.notSupported(path.child("scope"), rule["scope"], ["*", "Cluster", "Namespaced"]))
-    }
-    return errors
+    let wrong: [FieldError] = Names.subdomain(name).map { .invalid(path, .string(name), $0) }
+    if !wrong.isEmpty || name.split(separator: ".").count >= 3 { return wrong }
+    return [.invalid(path, .string(name), "should be a domain with at least three segments separated by dots")]
   }
 
   private static func policyErrors(_ hook: JSONValue, _ at: FieldPath, isMutating: Bool) -> [FieldError] {
@@ -65,31 +47,9 @@ enum WebhookValidation {
         .invalid(
           at.child("timeoutSeconds"), .int(seconds), "the timeout value must be between 1 and 30 seconds"))
     }
-    if hook["admissionReviewVersions"].isVoid {
-      errors.append(
-        .required(at.child("admissionReviewVersions"), "must specify one of v1, v1beta1"))
-    }
     if isMutating { check("reinvocationPolicy", ["Never", "IfNeeded"]) }
     for key: String in ["namespaceSelector", "objectSelector"] {
       errors += Checks.labelSelector(hook[key], at.child(key))
-    }
-    return errors
-  }
-
-  static func clientErrors(_ client: JSONValue, _ path: FieldPath) -> [FieldError] {
-    if client["url"].isThere == client["service"].isThere {
-      return [.required(path, "exactly one of url or service is required")]
-    }
-    var errors: [FieldError] = []
-    if client["service"].isThere {
-      for key: String in ["name", "namespace"] where client["service"][key].plain.isEmpty {
-        errors.append(.required(path.child("service", key), "service \(key) is required"))
-      }
-    } else if !client["url"].plain.hasPrefix("https://") {
-      errors.append(
-        .invalid(
-          path.child("url"), client["url"],
-          "'https' is the only allowed URL scheme; desired format: https://host[/path]"))
     }
     return errors
   }
@@ -105,9 +65,7 @@ enum AdmissionPolicyValidation {
       errors += Checks.supported(spec["failurePolicy"], path.child("failurePolicy"), ["Fail", "Ignore"])
     }
     if spec["paramKind"].isThere {
-      for key: String in ["apiVersion", "kind"] where spec["paramKind"][key].plain.isEmpty {
-        errors.append(.required(path.child("paramKind", key)))
-      }
+      errors += AdmissionRules.kindErrors(spec["paramKind"], path.child("paramKind"))
     }
     if spec["matchConstraints"].isNull {
       errors.append(.required(path.child("matchConstraints")))
@@ -126,7 +84,8 @@ enum AdmissionPolicyValidation {
       errors.append(
         .required(path.child("auditAnnotations"), "validations or auditAnnotations must contain at least one item"))
     }
-    errors += ExpressionValidation.policyErrors(spec, path, isMutating: false)
+    errors += ExpressionValidation.policyErrors(
+      spec, path, isMutating: false, policyName: object["metadata"]["name"].plain)
     return errors
   }
 
@@ -156,13 +115,15 @@ enum AdmissionPolicyValidation {
   }
 
   private static func matchErrors(_ match: JSONValue, _ path: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = []
+    guard match.isThere else { return [] }
+    var errors: [FieldError] = Checks.supported(
+      match["matchPolicy"], path.child("matchPolicy"), ["Equivalent", "Exact"])
     for key: String in ["namespaceSelector", "objectSelector"] {
       errors += Checks.labelSelector(match[key], path.child(key))
     }
     for key: String in ["resourceRules", "excludeResourceRules"] {
       for (place, rule) in match[key].items.enumerated() {
-        errors += WebhookValidation.ruleErrors(rule, path.child(key).index(place))
+        errors += AdmissionRules.ruleErrors(rule, path.child(key).index(place))
       }
     }
     return errors
@@ -204,14 +165,21 @@ enum AdmissionPolicyValidation {
     guard reference.isThere else { return [] }
     var errors: [FieldError] = []
     let hasName: Bool = !reference["name"].plain.isEmpty
-    if hasName, reference["selector"].isThere {
-      errors.append(.forbidden(path.child("name"), "name and selector are mutually exclusive"))
+    let isBoth: Bool = hasName && reference["selector"].isThere
+    if hasName {
+      errors += Names.pathSegment(reference["name"].plain, isPrefix: false).map {
+        .invalid(path.child("name"), reference["name"], $0)
+      }
+    }
+    if isBoth { errors.append(.forbidden(path.child("name"), "name and selector are mutually exclusive")) }
+    errors += Checks.labelSelector(reference["selector"], path.child("selector"))
+    if isBoth {
       errors.append(.forbidden(path.child("selector"), "name and selector are mutually exclusive"))
     } else if !hasName, reference["selector"].isNull {
       errors.append(.required(path, "one of name or selector must be specified"))
     }
     let action: JSONValue = reference["parameterNotFoundAction"]
-    if action.isNull {
+    if action.plain.isEmpty {
       errors.append(.required(path.child("parameterNotFoundAction")))
     } else if !["Deny", "Allow"].contains(action.plain) {
       errors.append(.notSupported(path.child("parameterNotFoundAction"), action, ["Deny", "Allow"]))

@@ -93,7 +93,9 @@ enum ExpressionValidation {
   }
 
   /// The variables, conditions, validations and annotations of a policy.
-  static func policyErrors(_ spec: JSONValue, _ path: FieldPath, isMutating: Bool) -> [FieldError] {
+  static func policyErrors(
+    _ spec: JSONValue, _ path: FieldPath, isMutating: Bool, policyName: String = ""
+  ) -> [FieldError] {
     let hasParameters: Bool = spec["paramKind"].isThere
     var errors: [FieldError] = []
     var known: [String: CELType] = [:]
@@ -103,9 +105,7 @@ enum ExpressionValidation {
       if name.isEmpty {
         errors.append(.required(own.child("name"), "name is not specified"))
       } else if !isIdentifier(name) {
-        errors.append(.invalid(own.child("name"), .string(name), "name is not a valid CEL identifier"))
-      } else if known[name] != nil {
-        errors.append(.duplicate(own.child("name"), .string(name)))
+        errors.append(.invalid(own.child("name"), .string(name), "must be a valid CEL identifier"))
       }
       let text: JSONValue = variable["expression"]
       if text.plain.trimmedBlanks.isEmpty {
@@ -128,7 +128,7 @@ enum ExpressionValidation {
     }
     for (place, annotation) in spec["auditAnnotations"].items.enumerated() {
       let own: FieldPath = path.child("auditAnnotations").index(place)
-      errors += Checks.text(annotation["key"], own.child("key"), Names.qualified)
+      errors += auditKeyErrors(annotation["key"].plain, own.child("key"), policy: policyName)
       if annotation["valueExpression"].plain.trimmedBlanks.isEmpty {
         errors.append(.required(own.child("valueExpression"), "valueExpression is not specified"))
       } else {
@@ -138,6 +138,13 @@ enum ExpressionValidation {
       }
     }
     return errors
+  }
+
+  /// Annotations of the audit log have the policy's name before their own.
+  private static func auditKeyErrors(_ key: String, _ path: FieldPath, policy: String) -> [FieldError] {
+    if policy.isEmpty { return [.invalid(path, .string(key), "requires metadata.name be non-empty")] }
+    let whole: String = policy + "/" + key
+    return Names.qualified(whole).map { .invalid(path, .string(whole), $0) }
   }
 
   private static func mutationErrors(

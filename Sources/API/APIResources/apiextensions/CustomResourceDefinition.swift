@@ -56,10 +56,20 @@ extension CustomResourceDefinitionStrategy {
 
 /// APIServices.
 struct APIServiceStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(name: .any, hasStatus: true, statusMetadata: .kept, updateChecks: [.changeGeneric, .whole]) }
+  var traits: StrategyTraits { StrategyTraits(
+      name: .any, hasStatus: true, statusMetadata: .kept, allowsUnconditionalUpdate: false,
+      updateChecks: [.changeGeneric, .whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.fill("spec") { spec in spec.edit("service") { $0.setDefault("port", 443) } }
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    APIServiceValidation.errors(object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    context.subresource == nil ? APIServiceValidation.errors(object) : []
   }
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {

@@ -210,7 +210,7 @@ struct DefinitionValidation {
 extension DefinitionValidation {
   private static let columnTypes: [String] = ["boolean", "date", "integer", "number", "string"]
   private static let columnFormats: [String] = [
-    "binary", "byte", "date", "date-time", "double", "float", "int32", "int64", "password",
+    "byte", "date", "date-time", "double", "float", "int32", "int64", "password",
   ]
   private static let selectableLimit: Int = 8
 
@@ -307,7 +307,7 @@ extension DefinitionValidation {
     if client.isNull {
       errors.append(.required(at.child("webhookClientConfig"), "required when strategy is set to Webhook"))
     } else {
-      errors += WebhookValidation.clientErrors(client, at.child("webhookClientConfig"))
+      errors += AdmissionRules.clientErrors(client, at.child("webhookClientConfig"))
     }
     checkReviewVersions(versions, at.child("conversionReviewVersions"))
   }

@@ -17,6 +17,12 @@ enum FlowControlValidation {
     if precedence <= 0 {
       errors.append(.invalid(path.child("matchingPrecedence"), .int(precedence), "must be a positive value"))
     }
+    if precedence == 1, object["metadata"]["name"].plain != "exempt" {
+      errors.append(
+        .invalid(
+          path.child("matchingPrecedence"), .int(precedence), "only the schema named 'exempt' may have matchingPrecedence 1"
+        ))
+    }
     if precedence > 10000 {
       errors.append(.invalid(path.child("matchingPrecedence"), .int(precedence), "must not be greater than 10000"))
     }
@@ -90,6 +96,13 @@ enum FlowControlValidation {
         let what: String = key == "apiGroups" ? "api group" : "resource"
         errors.append(.required(at.child(key), "resource rules must supply at least one \(what)"))
       }
+      for (index, name) in item["namespaces"].strings.enumerated() where name != "*" {
+        errors += Names.label(name).map {
+          .invalid(
+            at.child("namespaces").index(index), .string(name),
+            "each member of this list must be '*' or a DNS-1123 label; " + $0)
+        }
+      }
       if item["namespaces"].isVoid, !(item["clusterScope"].bool ?? false) {
         errors.append(
           .required(
@@ -103,10 +116,22 @@ enum FlowControlValidation {
       if item["nonResourceURLs"].isVoid {
         errors.append(.required(at.child("nonResourceURLs"), "nonResourceURLs must contain at least one value"))
       }
-      for (index, url) in item["nonResourceURLs"].strings.enumerated() where url != "*" && !url.hasPrefix("/") {
-        errors.append(
-          .invalid(at.child("nonResourceURLs").index(index), .string(url), "must start with slash"))
+      for (index, url) in item["nonResourceURLs"].strings.enumerated() where url != "*" {
+        errors += urlErrors(url, at.child("nonResourceURLs").index(index))
       }
+    }
+    return errors
+  }
+
+  private static func urlErrors(_ url: String, _ path: FieldPath) -> [FieldError] {
+    guard let last: Character = url.last else { return [.invalid(path, "", "must not be empty")] }
+    var errors: [FieldError] = []
+    if url == "/" { return errors }
+    if !url.hasPrefix("/") { errors.append(.invalid(path, .string(url), "must start with slash")) }
+    if url.contains(" ") { errors.append(.invalid(path, .string(url), "must not contain white-space")) }
+    if url.contains("//") { errors.append(.invalid(path, .string(url), "must not contain double slash")) }
+    if let star: String.Index = url.firstIndex(of: "*"), last != "*" || url.index(after: star) != url.endIndex {
+      errors.append(.invalid(path, .string(url), "wildcard can only do suffix matching"))
     }
     return errors
   }
@@ -119,6 +144,19 @@ enum FlowControlValidation {
   }
 
   private static func subjectErrors(_ subject: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let members: [(key: String, kind: String)] = [
+      ("serviceAccount", "ServiceAccount"), ("user", "User"), ("group", "Group"),
+    ]
+    let kind: String = subject["kind"].plain
+    let foreign: [FieldError] = members.filter { $0.kind != kind && subject[$0.key].isThere }.map {
+      .forbidden(path.child($0.key), "\($0.key) is forbidden when subject kind is not '\($0.kind)'")
+    }
+    return members.contains { $0.kind == kind }
+      ? ownErrors(subject, path) + foreign
+      : [.notSupported(path.child("kind"), .string(kind), ["Group", "ServiceAccount", "User"])]
+  }
+
+  private static func ownErrors(_ subject: JSONValue, _ path: FieldPath) -> [FieldError] {
     switch subject["kind"].plain {
     case "User", "Group":
       let key: String = subject["kind"].plain.lowercased()
@@ -126,14 +164,12 @@ enum FlowControlValidation {
         return [.required(path.child(key), "\(key) is required when subject kind is '\(subject["kind"].plain)'")]
       }
       return subject[key]["name"].plain.isEmpty ? [.required(path.child(key, "name"))] : []
-    case "ServiceAccount":
+    default:
+      if subject["serviceAccount"].isNull {
+        return [.required(path.child("serviceAccount"), "serviceAccount is required when subject kind is 'ServiceAccount'")]
+      }
       return ["namespace", "name"].filter { subject["serviceAccount"][$0].plain.isEmpty }
         .map { .required(path.child("serviceAccount", $0)) }
-    default:
-      return [
-        .notSupported(
-          path.child("kind"), .string(subject["kind"].plain), ["Group", "ServiceAccount", "User"])
-      ]
     }
   }
 
@@ -151,6 +187,7 @@ enum FlowControlValidation {
       if spec["limited"].isThere {
         errors.append(.forbidden(path.child("limited"), "must be nil if the type is not Limited"))
       }
+      errors += shareErrors(spec["exempt"], path.child("exempt"))
     case "Limited":
       if spec["exempt"].isThere {
         errors.append(.forbidden(path.child("exempt"), "must be nil if the type is Limited"))
@@ -170,19 +207,37 @@ enum FlowControlValidation {
     return errors + statusErrors(object["status"])
   }
 
-  private static func limitedErrors(_ limited: JSONValue, _ path: FieldPath) -> [FieldError] {
+  /// The bits that a hand of cards needs, a little more than enough.
+  private static func entropy(_ deck: Int64, _ hand: Int64) -> Int64 {
+    var product: Double = 1
+    for _ in 0..<min(hand, 64) { product *= Double(deck) }
+    return Int64(product.exponent) + (product.significand == 1 ? 0 : 1)
+  }
+
+  private static func shareErrors(_ level: JSONValue, _ path: FieldPath) -> [FieldError] {
     var errors: [FieldError] = []
-    if limited["nominalConcurrencyShares"].int ?? 0 < 0 {
+    if level["nominalConcurrencyShares"].int ?? 0 < 0 {
       errors.append(
         .invalid(
-          path.child("nominalConcurrencyShares"), limited["nominalConcurrencyShares"],
-          "must be a non-negative integer"))
+          path.child("nominalConcurrencyShares"), level["nominalConcurrencyShares"], "must be a non-negative integer"))
     }
-    if let percent: Int64 = limited["lendablePercent"].int, !(0...100).contains(percent) {
+    if let percent: Int64 = level["lendablePercent"].int, !(0...100).contains(percent) {
       errors.append(.invalid(path.child("lendablePercent"), .int(percent), "must be between 0 and 100, inclusive"))
     }
-    let response: JSONValue = limited["limitResponse"]
-    let at: FieldPath = path.child("limitResponse")
+    return errors
+  }
+
+  private static func limitedErrors(_ limited: JSONValue, _ path: FieldPath) -> [FieldError] {
+    let borrowed: Int64 = limited["borrowingLimitPercent"].int ?? 0
+    return shareErrors(limited, path) + responseErrors(limited["limitResponse"], path.child("limitResponse"))
+      + (borrowed < 0
+        ? [
+          .invalid(path.child("borrowingLimitPercent"), .int(borrowed), "if specified, must be a non-negative integer")
+        ] : [])
+  }
+
+  private static func responseErrors(_ response: JSONValue, _ at: FieldPath) -> [FieldError] {
+    var errors: [FieldError] = []
     switch response["type"].plain {
     case "Reject":
       if response["queuing"].isThere {
@@ -202,6 +257,14 @@ enum FlowControlValidation {
       if let hand: Int64 = queuing["handSize"].int, hand > queues, hand > 0 {
         errors.append(
           .invalid(at.child("queuing", "handSize"), .int(hand), "should not be greater than queues (\(queues))"))
+      } else if let hand: Int64 = queuing["handSize"].int, hand > 0, queues > 0, entropy(queues, hand) > 60 {
+        errors.append(
+          .invalid(
+            at.child("queuing", "handSize"), .int(hand),
+            "required entropy bits of deckSize \(queues) and handSize \(hand) should not be greater than 60"))
+      }
+      if queues > 10_000_000 {
+        errors.append(.invalid(at.child("queuing", "queues"), .int(queues), "must not be greater than 10000000"))
       }
     default:
       errors.append(

@@ -35,19 +35,31 @@ struct IPAddressStrategy: ResourceStrategy {
     let path: FieldPath = FieldPath("spec", "parentRef")
     let parent: JSONValue = object["spec"]["parentRef"]
     guard parent.isThere else { return errors + [.required(path)] }
-    if parent["resource"].plain.isEmpty { errors.append(.required(path.child("resource"))) }
-    if parent["name"].plain.isEmpty {
-      errors.append(.required(path.child("name")))
-    } else {
-      errors += Names.pathSegment(parent["name"].plain, isPrefix: false).map {
-        .invalid(path.child("name"), parent["name"], $0)
-      }
+    func segment(_ key: String) {
+      errors += Names.pathSegment(parent[key].plain, isPrefix: false).map { .invalid(path.child(key), parent[key], $0) }
     }
+    if !parent["group"].plain.isEmpty { errors += Checks.text(parent["group"], path.child("group"), Names.subdomain) }
+    if parent["resource"].plain.isEmpty { errors.append(.required(path.child("resource"))) } else { segment("resource") }
+    if parent["name"].plain.isEmpty { errors.append(.required(path.child("name"))) } else { segment("name") }
+    if !parent["namespace"].plain.isEmpty { segment("namespace") }
     return errors
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    Checks.immutable(object["spec"]["parentRef"], old["spec"]["parentRef"], FieldPath("spec", "parentRef"))
+    let parent: JSONValue = object["spec"]["parentRef"]
+    let keys: [(shown: String, json: String)] = [
+      ("Group", "group"), ("Resource", "resource"), ("Namespace", "namespace"), ("Name", "name"),
+    ]
+    let isSame: Bool =
+      parent.isThere && keys.allSatisfy { parent[$0.json].plain == old["spec"]["parentRef"][$0.json].plain }
+    var shown: JSONObject = JSONObject()
+    for key in keys { shown[key.shown] = .string(parent[key.json].plain) }
+    return validateContent(object, context)
+      + (isSame
+        ? []
+        : [
+          .invalid(FieldPath("spec", "parentRef"), parent.isNull ? .null : .object(shown), Checks.immutable)
+        ])
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -16,8 +16,9 @@ struct IngressClassStrategy: ResourceStrategy {
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    IngressValidation.classErrors(object)
-      + Checks.immutable(object["spec"]["controller"], old["spec"]["controller"], FieldPath("spec", "controller"))
+    Checks.immutable(
+      .string(object["spec"]["controller"].plain), old["spec"]["controller"], FieldPath("spec", "controller"))
+      + IngressValidation.classErrors(object)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -39,13 +39,12 @@ enum NetworkPolicyValidation {
     }
     let end: FieldPath = path.child("endPort")
     if port["port"].isThere {
-      errors += Checks.portReference(port["port"], path.child("port"))
+      defer { errors += Checks.portReference(port["port"], path.child("port")) }
       if let number: Int64 = port["port"].int, let last: Int64 = port["endPort"].int {
         if last < number {
           errors.append(.invalid(end, .int(number), "must be greater than or equal to `port`"))
-        } else {
-          errors += Names.portNumber(last).map { .invalid(end, .int(last), $0) }
         }
+        errors += Names.portNumber(last).map { .invalid(end, .int(last), $0) }
       } else if port["endPort"].isThere {
         errors.append(.invalid(end, port["endPort"], "may not be specified when `port` is non-numeric"))
       }
@@ -226,8 +225,16 @@ enum IngressValidation {
     }
     let parameters: JSONValue = object["spec"]["parameters"]
     guard parameters.isThere else { return errors }
-    for key: String in ["kind", "name"] where parameters[key].plain.isEmpty {
-      errors.append(.required(path.child("parameters", key), "\(key) is required"))
+    if parameters["apiGroup"].isThere {
+      errors += Checks.text(parameters["apiGroup"], path.child("parameters", "apiGroup"), Names.subdomain)
+    }
+    for key: String in ["kind", "name"] {
+      let at: FieldPath = path.child("parameters", key)
+      if parameters[key].plain.isEmpty {
+        errors.append(.required(at))
+      } else {
+        errors += Names.pathSegment(parameters[key].plain, isPrefix: false).map { .invalid(at, parameters[key], $0) }
+      }
     }
     switch parameters["scope"].plain {
     case "Cluster":
@@ -236,10 +243,11 @@ enum IngressValidation {
           .forbidden(path.child("parameters", "namespace"), "`parameters.scope` is set to 'Cluster'"))
       }
     case "Namespace":
-      if parameters["namespace"].plain.isEmpty {
-        errors.append(
-          .required(path.child("parameters", "namespace"), "`parameters.scope` is set to 'Namespace'"))
-      }
+      let at: FieldPath = path.child("parameters", "namespace")
+      errors +=
+        parameters["namespace"].isNull
+        ? [.required(at, "`parameters.scope` is set to 'Namespace'")]
+        : Checks.text(parameters["namespace"], at, Names.label)
     default:
       errors.append(
         .notSupported(path.child("parameters", "scope"), parameters["scope"], ["Cluster", "Namespace"]))

@@ -5,7 +5,8 @@ import JSON
 
 /// PodDisruptionBudgets.
 struct PodDisruptionBudgetStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(name: .anyGeneric, generation: .of(["spec"]), hasStatus: true, updateChecks: [], statusChecks: []) }
+  var traits: StrategyTraits { StrategyTraits(name: .anyGeneric, generation: .of(["spec"]), hasStatus: true,
+      allowsUnconditionalUpdate: false, updateChecks: [], statusChecks: []) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")

@@ -22,7 +22,7 @@ struct RoleBindingStrategy: ResourceStrategy {
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     let group: JSONValue = "rbac.authorization.k8s.io"
-    if object["roleRef"].isThere { object["roleRef"].setDefaultText("apiGroup", group.plain) }
+    object.fill("roleRef") { $0.setDefaultText("apiGroup", group.plain) }
     object.editItems("subjects") { subject in
       guard subject["apiGroup"].plain.isEmpty, ["User", "Group"].contains(subject["kind"].plain) else { return }
       subject["apiGroup"] = group

@@ -58,7 +58,8 @@ struct ResourceClaimTemplateStrategy: ResourceStrategy {
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    DeviceValidation.claimSpecErrors(object["spec"]["spec"], FieldPath("spec", "spec"))
+    VolumeRules.claimMetadataErrors(object["spec"]["metadata"], FieldPath("spec", "metadata"))
+      + DeviceValidation.claimSpecErrors(object["spec"]["spec"], FieldPath("spec", "spec"))
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
@@ -77,6 +78,14 @@ struct ResourceSliceStrategy: ResourceStrategy {
     StrategyTraits(
       generation: .of(["spec"]),
       selectableFields: [SelectableField("spec.nodeName"), SelectableField("spec.driver")])
+  }
+
+  func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    ResourceSliceValidation.errors(object)
+  }
+
+  func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
+    ResourceSliceValidation.errors(object, old: old)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

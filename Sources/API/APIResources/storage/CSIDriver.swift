@@ -17,6 +17,12 @@ struct CSIDriverStrategy: ResourceStrategy {
     object["spec"].setDefault("seLinuxMount", false)
   }
 
+  func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
+    prepareCommonForCreate(&object)
+    // Behind a gate that is off (VolumeLimitScaling).
+    object["spec"]["preventPodSchedulingIfMissing"] = .null
+  }
+
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = old["metadata"]["generation"]
     if object["spec"] != old["spec"] { object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 0) + 1) }

@@ -5,7 +5,7 @@ import JSON
 
 /// CSIStorageCapacities.
 struct CSIStorageCapacityStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole, .change]) }
+  var traits: StrategyTraits { StrategyTraits(allowsUnconditionalUpdate: false, updateChecks: [.whole, .change]) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     StorageValidation.capacityErrors(object)

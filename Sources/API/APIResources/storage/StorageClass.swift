@@ -8,8 +8,8 @@ struct StorageClassStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole, .change]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
-    object.setDefaultText("reclaimPolicy", "Delete")
-    object.setDefaultText("volumeBindingMode", "Immediate")
+    object.setDefault("reclaimPolicy", "Delete")
+    object.setDefault("volumeBindingMode", "Immediate")
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
@@ -17,7 +17,7 @@ struct StorageClassStrategy: ResourceStrategy {
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    StorageValidation.storageClassUpdateErrors(object, old: old)
+    StorageValidation.storageClassErrors(object) + StorageValidation.storageClassUpdateErrors(object, old: old)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

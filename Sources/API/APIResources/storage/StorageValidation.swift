@@ -7,21 +7,34 @@ import KubeValues
 /// The rules of the group storage.k8s.io.
 enum StorageValidation {
   static func storageClassErrors(_ object: JSONValue) -> [FieldError] {
-    var errors: [FieldError] = []
-    if object["provisioner"].plain.isEmpty {
-      errors.append(.required(FieldPath("provisioner")))
-    } else {
-      errors += Names.qualified(object["provisioner"].plain.lowercased()).map {
-        .invalid(FieldPath("provisioner"), .string(object["provisioner"].plain.lowercased()), $0)
-      }
-    }
-    for (key, _) in object["parameters"].object ?? JSONObject() where key.isEmpty {
-      errors.append(.invalid(FieldPath("parameters"), .string(key), "field can not be empty."))
-    }
+    var errors: [FieldError] = provisionerErrors(object["provisioner"].plain, FieldPath("provisioner"))
+    errors += parameterErrors(object["parameters"], allowsEmpty: true)
     errors += Checks.supported(object["reclaimPolicy"], FieldPath("reclaimPolicy"), ["Delete", "Retain"])
     errors += Checks.supported(
       object["volumeBindingMode"], FieldPath("volumeBindingMode"), ["Immediate", "WaitForFirstConsumer"])
     return errors + topologyErrors(object["allowedTopologies"], FieldPath("allowedTopologies"))
+  }
+
+  private static func provisionerErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
+    if name.isEmpty { return [.required(path)] }
+    return Names.qualified(name.lowercased()).map { .invalid(path, .string(name.lowercased()), $0) }
+  }
+
+  private static func parameterErrors(_ parameters: JSONValue, allowsEmpty: Bool) -> [FieldError] {
+    let path: FieldPath = FieldPath("parameters")
+    let members: JSONObject = parameters.object ?? JSONObject()
+    if members.count > 512 {
+      return [.tooLong(path, 512)]
+    }
+    if members.isEmpty, !allowsEmpty { return [.required(path, "must contain at least one key/value pair")] }
+    var errors: [FieldError] = []
+    var size: Int = 0
+    for (key, value) in members {
+      if key.isEmpty { errors.append(.invalid(path, .string(key), "field can not be empty.")) }
+      size += key.utf8.count + value.plain.utf8.count
+    }
+    if size > 256 * 1024 { errors.append(.tooLong(path, 256 * 1024)) }
+    return errors
   }
 
   private static func topologyErrors(_ topologies: JSONValue, _ path: FieldPath) -> [FieldError] {
@@ -119,6 +132,7 @@ enum StorageValidation {
       }
       var keys: Set<String> = []
       for key: String in driver["topologyKeys"].strings {
+        if key.isEmpty { errors.append(.required(at)) }
         if !keys.insert(key).inserted { errors.append(.duplicate(at, .string(key))) }
         errors += Names.qualified(key).map { .invalid(at, .string(key), $0) }
       }
@@ -144,7 +158,7 @@ enum StorageValidation {
   static func capacityErrors(_ object: JSONValue) -> [FieldError] {
     var errors: [FieldError] = Checks.labelSelector(object["nodeTopology"], FieldPath("nodeTopology"))
     errors += Checks.text(object["storageClassName"], FieldPath("storageClassName"), Names.subdomain)
-    for key: String in ["capacity", "maximumVolumeSize"] {
+    for key: String in ["capacity"] {
       if let quantity = Checks.quantity(object[key]), quantity.nanounits < 0 {
         errors.append(
           .invalid(FieldPath(key), Checks.canonical(object[key]), "must be greater than or equal to 0"))
@@ -165,7 +179,11 @@ enum StorageValidation {
     } else if inline.isThere, source["persistentVolumeName"].isThere {
       errors.append(
         .forbidden(path.child("source"), "must specify exactly one of inlineVolumeSpec and persistentVolumeName"))
-    } else if source["persistentVolumeName"].isThere {
+    } else if source["persistentVolumeName"].isThere, source["persistentVolumeName"].plain.isEmpty {
+      errors.append(
+        .required(path.child("source", "persistentVolumeName"), "must specify non empty persistentVolumeName"))
+    }
+    if inline.isNull, source["persistentVolumeName"].isThere {
       errors += Checks.text(
         source["persistentVolumeName"], path.child("source", "persistentVolumeName"), Names.subdomain)
     }
@@ -174,10 +192,7 @@ enum StorageValidation {
   }
 
   static func attributesClassErrors(_ object: JSONValue) -> [FieldError] {
-    var errors: [FieldError] = VolumeRules.driverName(object["driverName"], FieldPath("driverName"))
-    if object["parameters"].isVoid {
-      errors.append(.required(FieldPath("parameters"), "must contain at least one key/value pair"))
-    }
-    return errors
+    provisionerErrors(object["driverName"].plain, FieldPath("driverName"))
+      + parameterErrors(object["parameters"], allowsEmpty: false)
   }
 }

@@ -10,7 +10,9 @@ struct VolumeAttributesClassStrategy: ResourceStrategy {
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    Checks.immutable(object["driverName"], old["driverName"], FieldPath("driverName"))
+    StorageValidation.attributesClassErrors(object)
+      + (object["driverName"] == old["driverName"]
+        ? [] : [.forbidden(FieldPath("driverName"), "updates to driverName are forbidden.")])
       + (object["parameters"] == old["parameters"]
         ? [] : [.forbidden(FieldPath("parameters"), "updates to parameters are forbidden.")])
   }
