@@ -18,6 +18,8 @@ public struct StatusError: Error, Sendable, Hashable, CustomStringConvertible {
   public var retryAfterSeconds: Int?
   /// Warnings that go with the answer, beside those that the request gathered.
   public var warnings: [String] = []
+  /// With what a list can go on whose own token is too old; empty where it cannot.
+  public var continueToken: String = ""
 
   /// A failure from its parts.
   public init(code: Int, reason: String, message: String, details: JSONValue = .null, retryAfterSeconds: Int? = nil) {
@@ -35,7 +37,7 @@ public struct StatusError: Error, Sendable, Hashable, CustomStringConvertible {
     var members: JSONObject = JSONObject()
     members["kind"] = "Status"
     members["apiVersion"] = "v1"
-    members["metadata"] = .object(JSONObject())
+    members["metadata"] = continueToken.isEmpty ? .object(JSONObject()) : ["continue": .string(continueToken)]
     members["status"] = "Failure"
     if !message.isEmpty { members["message"] = .string(message) }
     if !reason.isEmpty { members["reason"] = .string(reason) }

@@ -45,7 +45,12 @@ final class ObjectStorage: Sendable {
     _ request: ListRequest, matching: (@Sendable (CachedObject) -> Bool)? = nil
   ) async throws(StatusError) -> ListResult {
     do throws(StoreError) { return try await cache.list(request, matching: matching) } catch {
-      throw StorageErrors.status(error, group, "", isList: true)
+      guard case .compacted = error.code, let token: String = request.continueToken, !token.isEmpty else {
+        throw StorageErrors.status(error, group, "", isList: true)
+      }
+      var status: StatusError = .expired(StorageErrors.oldTokenMessage)
+      status.continueToken = WatchCache.inconsistentContinueToken(for: token) ?? ""
+      throw status
     }
   }
 
@@ -100,6 +105,12 @@ typealias WatchStream = WatchCursor
 enum StorageErrors {
   static let conflictMessage: String =
     "the object has been modified; please apply your changes to the latest version and try again"
+
+  static let oldTokenMessage: String =
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    + "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    + "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    + "deleted between the time the first chunk was returned and now may show up in the list."
 
   static func status(
     _ error: StoreError, _ group: GroupResource, _ name: String, with others: [StoreWrite]

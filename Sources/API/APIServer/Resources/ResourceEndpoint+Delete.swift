@@ -42,8 +42,10 @@ extension ResourceEndpoint {
       try await core.admission.validateDeletion(
         AdmissionRequest(.delete, self, object: .null, old: old, isDryRun: options.isDryRun, options: options.json))
       let deletion: Deletion = Deletion(group: group, options: options, now: call.now, version: info.version)
+      // Preconditions that do not hold end it here; they are asked again after every read.
+      let step: Deletion.Step = try deletion.step(old)
       do throws(StatusError) {
-        switch try deletion.step(old) {
+        switch step {
         case .nothing: return (old, false)
         case .update(let object):
           if options.isDryRun || object == old { return (object, false) }
@@ -58,8 +60,7 @@ extension ResourceEndpoint {
         }
       } catch {
         // Somebody else wrote between the read and the write.
-        guard error.reason == "Conflict" || error.isClaimLost, options.resourceVersion == nil, options.uid == nil, attempt < Self.attempts
-        else { throw error }
+        guard error.reason == "Conflict" || error.isClaimLost, attempt < Self.attempts else { throw error }
         attempt += 1
       }
     }
