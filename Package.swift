@@ -204,7 +204,7 @@ let control: [Target] = [
     ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", protobuf, logging, collections, lifecycle]),
   // The controllers, one folder each. Know the API through the client alone.
   room("Controllers", "Control/Controllers",
-    ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "PKI", "CSI", "GRPCSockets",
+    ["KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", "Addresses", "PKI", "CSI", "GRPCSockets",
      grpcCore, protobuf, logging, collections, lifecycle, crypto, x509, asn1, jwt]),
 ]
 

@@ -31,5 +31,6 @@ enum ControllerList {
     TTLAfterFinishedController.self,
     EndpointSliceMirroringController.self,
     CertificateSigningController.self,
+    ServiceCIDRController.self,
   ]
 }

@@ -268,6 +268,18 @@ extension IngressClass: KubeObject {
     group: "networking.k8s.io", version: "v1", plural: "ingressclasses", kind: "IngressClass", isNamespaced: false)
 }
 
+extension ServiceCIDR: KubeObject {
+  /// The resource `servicecidrs` of `networking.k8s.io/v1`.
+  public static let resource: ResourceType = ResourceType(
+    group: "networking.k8s.io", version: "v1", plural: "servicecidrs", kind: "ServiceCIDR", isNamespaced: false)
+}
+
+extension IPAddress: KubeObject {
+  /// The resource `ipaddresses` of `networking.k8s.io/v1`.
+  public static let resource: ResourceType = ResourceType(
+    group: "networking.k8s.io", version: "v1", plural: "ipaddresses", kind: "IPAddress", isNamespaced: false)
+}
+
 extension AuthenticationTokenReview: KubeObject {
   /// The resource `tokenreviews` of `authentication.k8s.io/v1`.
   public static let resource: ResourceType = ResourceType(
