@@ -9,72 +9,60 @@ struct CustomConversion: VersionConversion {
   let custom: CustomResource
   let registry: ResourceRegistry
 
+  /// Whether versions differ by more than their names.
+  var isByWebhook: Bool { custom.definition["spec"]["conversion"]["strategy"].string == "Webhook" }
+
   func toStorage(_ object: JSONValue) async throws -> JSONValue {
-    try await convert(object, to: "\(custom.group)/\(custom.storageVersion)")
+    try await convert([object], to: "\(custom.group)/\(custom.storageVersion)").first ?? object
   }
 
   func fromStorage(_ object: JSONValue, to kind: GroupVersionKind) async throws -> JSONValue {
-    try await convert(object, to: kind.apiVersion)
+    try await convert([object], to: kind.apiVersion).first ?? object
   }
 
-  private func convert(_ object: JSONValue, to version: String) async throws -> JSONValue {
-    if object["apiVersion"].string == version { return object }
-    let conversion: JSONValue = custom.definition["spec"]["conversion"]
-    guard conversion["strategy"].string == "Webhook" else {
-      var copy: JSONValue = object
-      copy["apiVersion"] = .string(version)
-      return copy
+  /// Converts objects with one question; those that are of the version already stay as they are.
+  func convert(_ objects: [JSONValue], to version: String) async throws -> [JSONValue] {
+    var result: [JSONValue] = objects
+    let places: [Int] = objects.indices.filter { objects[$0]["apiVersion"].string != version }
+    guard let first: Int = places.first else { return objects }
+    guard isByWebhook else {
+      for place: Int in places { result[place]["apiVersion"] = .string(version) }
+      return result
     }
+    let converted: [JSONValue] = try await ask(places.map { objects[$0] }, version, about: objects[first])
+    for (place, object) in zip(places, converted) { result[place] = object }
+    return result
+  }
+
+  private func ask(_ objects: [JSONValue], _ version: String, about one: JSONValue) async throws -> [JSONValue] {
+    let what: String = "conversion webhook for \(one["apiVersion"].string ?? ""), Kind=\(custom.kind)"
+    let webhook: JSONValue = custom.definition["spec"]["conversion"]["webhook"]
+    guard let form: String = webhook["conversionReviewVersions"].stringItems.first(where: { ["v1", "v1beta1"].contains($0) })
+    else { throw Self.failure("no supported conversion review versions") }
+    let uid: String = UID.make()
     let review: JSONValue = [
-      "kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1",
-      "request": ["uid": .string(UID.make()), "desiredAPIVersion": .string(version), "objects": [object]],
+      "kind": "ConversionReview", "apiVersion": .string("apiextensions.k8s.io/\(form)"),
+      "request": ["uid": .string(uid), "desiredAPIVersion": .string(version), "objects": .array(objects)],
     ]
-    let answer: JSONValue = try await WebhookCaller(registry: registry).call(
-      conversion["webhook"]["clientConfig"], review, timeout: .seconds(30), what: "conversion webhook for \(custom.group)/\(custom.storageVersion), Kind=\(custom.kind)")
-    let response: JSONValue = answer["response"]
-    let what: String = "conversion webhook for \(object["apiVersion"].string ?? ""), Kind=\(custom.kind)"
-    guard response["uid"] == review["request"]["uid"] else {
-      throw Self.failure("\(what) failed: expected response.uid to be the request's")
+    let answer: JSONValue
+    do {
+      answer = try await WebhookCaller(registry: registry).call(
+        webhook["clientConfig"], review, timeout: .seconds(30), what: what)
+    } catch {
+      if error is CancellationError { throw error }
+      throw Self.failure("\(what) failed: Post \(Self.url(webhook["clientConfig"]).goQuoted): \(error)")
     }
-    guard response["result"]["status"].string == "Success" else {
-      let message: String = response["result"]["message"].string ?? ""
-      let status: String = response["result"]["status"].string ?? ""
-      throw Self.failure(
-        "\(what) failed: " + (message.isEmpty ? "response.result.status was '\(status)', expected 'Success'" : message))
-    }
-    let converted: [JSONValue] = response["convertedObjects"].items
-    guard converted.count == 1 else {
-      throw Self.failure("\(what) returned \(converted.count) objects, expected 1")
-    }
-    if let complaint: String = Self.complaint(converted[0], object, version) {
-      throw Self.failure("\(what) returned invalid converted object at index 0: \(complaint)")
-    }
-    return Self.kept(converted[0], object)
+    do throws(ConversionReviewError) {
+      return try ConversionReview(uid: uid, form: form, objects: objects, version: version).read(answer)
+    } catch { throw Self.failure("\(what) \(error.message)") }
+  }
+
+  private static func url(_ client: JSONValue) -> String {
+    if let url: String = client["url"].string { return "\(url)?timeout=30s" }
+    let service: JSONValue = client["service"]
+    let host: String = "\(service["name"].string ?? "").\(service["namespace"].string ?? "").svc"
+    return "https://\(host):\(service["port"].int ?? 443)\(service["path"].string ?? "/")?timeout=30s"
   }
 
   private static func failure(_ message: String) -> StatusError { StatusError(code: 500, reason: "", message: message) }
-
-  /// What a webhook must not change.
-  private static func complaint(_ converted: JSONValue, _ object: JSONValue, _ version: String) -> String? {
-    if converted["apiVersion"].string != version {
-      return "invalid groupVersion (expected \(version), received \(converted["apiVersion"].string ?? ""))"
-    }
-    if converted["kind"] != object["kind"] {
-      return "invalid kind (expected \(object["kind"].string ?? ""), received \(converted["kind"].string ?? ""))"
-    }
-    guard converted["metadata"].object != nil else { return "invalid metadata of type \(converted["metadata"].jsonTypeName)" }
-    for (key, shown) in [("name", "name"), ("namespace", "namespace"), ("uid", "UID")] {
-      let (before, after): (String, String) = (object["metadata"][key].string ?? "", converted["metadata"][key].string ?? "")
-      if before != after { return "\(shown) must not change (expected \(before.goQuoted), received \(after.goQuoted))" }
-    }
-    return nil
-  }
-
-  /// Of the metadata only labels and annotations are the webhook's.
-  private static func kept(_ converted: JSONValue, _ object: JSONValue) -> JSONValue {
-    var result: JSONValue = converted
-    result["metadata"] = object["metadata"]
-    for key: String in ["labels", "annotations"] { result["metadata"][key] = converted["metadata"][key] }
-    return result
-  }
 }

@@ -25,7 +25,11 @@ struct CustomResource: Sendable {
     storageVersion = definition["spec"]["versions"].items.first { $0["storage"].bool == true }?["name"].string ?? ""
   }
 
-  var names: JSONValue { definition["spec"]["names"] }
+  /// The names under which it is served: those that were accepted, or all until that is decided.
+  var names: JSONValue {
+    let accepted: JSONValue = definition["status"]["acceptedNames"]
+    return accepted["plural"].string?.isEmpty == false ? accepted : definition["spec"]["names"]
+  }
 
   /// Grows with every change of the definition's spec.
   var generation: Int64 { definition["metadata"]["generation"].int ?? 0 }
@@ -38,6 +42,11 @@ struct CustomResource: Sendable {
       version["selectableFields"].items.compactMap { $0["jsonPath"].string.map { String($0.dropFirst()) } }
     }
     return Set(paths).sorted().map { CachedField($0) }
+  }
+
+  /// What field selectors can name in one version.
+  func selectableFields(of name: String) -> [String] {
+    version(name)["selectableFields"].items.compactMap { $0["jsonPath"].string.map { String($0.dropFirst()) } }
   }
 
   func version(_ name: String) -> JSONValue {

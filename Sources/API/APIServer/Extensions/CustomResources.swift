@@ -17,8 +17,8 @@ final class CustomResources: Sendable {
   private let prefix: String
   private let registry: ResourceRegistry
   private let logger: Logger
-  /// The storage of each custom resource, and the definition's generation that is being served.
-  private let open: Mutex<[String: (storage: ObjectStorage, generation: Int64)]> = Mutex([:])
+  /// The storage of each custom resource, and the definition's generation and names that are being served.
+  private let open: Mutex<[String: (storage: ObjectStorage, generation: Int64, names: JSONValue)]> = Mutex([:])
   /// The definitions whose objects are being deleted.
   private let ending: Mutex<Set<String>> = Mutex([])
 
@@ -28,9 +28,6 @@ final class CustomResources: Sendable {
     self.registry = registry
     self.logger = logger
   }
-
-  /// Requests for groups that another server serves; nil where there is none.
-  func aggregated(_ info: RequestInfo) async -> (any SubresourceHandler)? { nil }
 
   /// Serves the definitions that are there at start.
   func load(_ core: ServerCore) async throws {
@@ -70,7 +67,11 @@ final class CustomResources: Sendable {
         let definition: JSONValue = try ObjectStorage.tree(object)
         if definition.isBeingDeleted { return definition }
         try await reconcile(definition, core)
-      case .deleted(let object): withdraw(try ObjectStorage.tree(object))
+        try await reconcileRefused(besides: definition, core)
+      case .deleted(let object):
+        let definition: JSONValue = try ObjectStorage.tree(object)
+        withdraw(definition)
+        try await reconcileRefused(besides: definition, core)
       case .bookmark: break
       }
     } catch {
@@ -85,19 +86,44 @@ final class CustomResources: Sendable {
   }
 
   private func reconcile(_ definition: JSONValue, _ core: ServerCore) async throws {
-    var conditions: [JSONValue] = await nameConditions(definition)
-    if let approval: JSONValue = ApprovalPolicy.condition(definition, now: .string(Timestamp.now.rfc3339)) {
-      conditions.append(approval)
+    let now: JSONValue = .string(Timestamp.now.rfc3339)
+    let accepted: AcceptedNames = AcceptedNames(definition, others: try await others(of: definition))
+    let isEstablished: Bool = Self.isTrue(definition, "Established")
+    var conditions: [JSONValue] = accepted.conditions(isEstablished: isEstablished, now: now)
+    if let approval: JSONValue = ApprovalPolicy.condition(definition, now: now) { conditions.append(approval) }
+    var present: [JSONValue] = definition["status"]["conditions"].items
+    if let violations: JSONValue = SchemaViolations.condition(definition, now: now) {
+      conditions.append(violations)
+    } else {
+      present.removeAll { $0["type"].string == "NonStructuralSchema" }
     }
     var wanted: JSONValue = definition["status"]
-    let isAccepted: Bool = conditions.contains { $0["type"].string == "NamesAccepted" && $0["status"].string == "True" }
-    if isAccepted { wanted["acceptedNames"] = definition["spec"]["names"] }
+    wanted["acceptedNames"] = accepted.names
     if wanted["storedVersions"].items.isEmpty { wanted["storedVersions"] = [.string(CustomResource(definition).storageVersion)] }
-    wanted["conditions"] = .array(Self.merge(definition["status"]["conditions"].items, conditions))
-    if isAccepted { try await serve(definition) }
+    wanted["conditions"] = .array(Self.merge(present, conditions))
+    var served: JSONValue = definition
+    served["status"] = wanted
+    if isEstablished || accepted.conflict == nil { try await serve(served) }
     if wanted != definition["status"] {
       try await InternalClient(core: core).patch(
         Self.apiGroup, Self.plural, name: definition.objectName, subresource: "status", ["status": wanted])
+    }
+  }
+
+  /// The other definitions of a definition's group.
+  private func others(of definition: JSONValue) async throws -> [JSONValue] {
+    try await (registry.storage(Self.apiGroup, Self.plural)?.objects() ?? []).filter {
+      $0["spec"]["group"] == definition["spec"]["group"] && $0.objectName != definition.objectName
+    }
+  }
+
+  /// Looks again at those of a definition's group that could not have their names: some may be free now.
+  private func reconcileRefused(besides definition: JSONValue, _ core: ServerCore) async throws {
+    for other: JSONValue in try await others(of: definition)
+    where !other.isBeingDeleted && other["status"]["conditions"].items.contains(where: {
+      $0["type"].string == "NamesAccepted" && $0["status"].string == "False"
+    }) {
+      try await reconcile(other, core)
     }
   }
 
@@ -117,56 +143,14 @@ final class CustomResources: Sendable {
     return result
   }
 
-  /// Whether the names are free within the group.
-  private func nameConditions(_ definition: JSONValue) async -> [JSONValue] {
-    let now: JSONValue = .string(Timestamp.now.rfc3339)
-    let own: CustomResource = CustomResource(definition)
-    var conflict: (reason: String, message: String)?
-    let others: [JSONValue] = ((try? await registry.storage(Self.apiGroup, Self.plural)?.objects()) ?? []).filter {
-      $0["spec"]["group"].string == own.group && $0.objectName != definition.objectName
-        && Self.isTrue($0, "NamesAccepted")
-    }
-    let taken: Set<String> = Set(others.flatMap { other in
-      let names: JSONValue = other["status"]["acceptedNames"]
-      return [names["plural"].string, names["singular"].string].compactMap { $0 } + names["shortNames"].stringItems
-    })
-    let kinds: Set<String> = Set(others.flatMap { other in
-      [other["status"]["acceptedNames"]["kind"].string, other["status"]["acceptedNames"]["listKind"].string].compactMap { $0 }
-    })
-    let names: JSONValue = own.names
-    for (field, reason) in [("plural", "PluralConflict"), ("singular", "SingularConflict")] {
-      if let name: String = names[field].string, taken.contains(name), conflict == nil {
-        conflict = (reason, "\(name.goQuoted) is already in use")
-      }
-    }
-    for name: String in names["shortNames"].stringItems where taken.contains(name) && conflict == nil {
-      conflict = ("ShortNamesConflict", "\(name.goQuoted) is already in use")
-    }
-    for (field, reason) in [("kind", "KindConflict"), ("listKind", "ListKindConflict")] {
-      if let name: String = names[field].string, kinds.contains(name), conflict == nil {
-        conflict = (reason, "\(name.goQuoted) is already in use")
-      }
-    }
-    if let conflict {
-      return [
-        ["type": "NamesAccepted", "status": "False", "lastTransitionTime": now, "reason": .string(conflict.reason), "message": .string(conflict.message)],
-        ["type": "Established", "status": "False", "lastTransitionTime": now, "reason": "NotAccepted", "message": "not all names are accepted"],
-      ]
-    }
-    return [
-      ["type": "NamesAccepted", "status": "True", "lastTransitionTime": now, "reason": "NoConflicts", "message": "no conflicts found"],
-      ["type": "Established", "status": "True", "lastTransitionTime": now, "reason": "InitialNamesAccepted", "message": "the initial names have been accepted"],
-    ]
-  }
-
   // MARK: serving
 
   private func serve(_ definition: JSONValue) async throws {
     let custom: CustomResource = CustomResource(definition)
     let key: String = "\(custom.group)/\(custom.plural)"
     let generation: Int64 = custom.generation
-    let known: (storage: ObjectStorage, generation: Int64)? = open.withLock { $0[key] }
-    if let known, known.generation == generation { return }
+    let known: (storage: ObjectStorage, generation: Int64, names: JSONValue)? = open.withLock { $0[key] }
+    if let known, known.generation == generation, known.names == custom.names { return }
     let storage: ObjectStorage
     if let known, known.storage.cache.configuration.fields == custom.selectableFields {
       storage = known.storage
@@ -177,7 +161,7 @@ final class CustomResources: Sendable {
         cache: try await WatchCache.open(store, configuration, logger: logger),
         group: GroupResource(custom.group, custom.plural))
     }
-    open.withLock { $0[key] = (storage, generation) }
+    open.withLock { $0[key] = (storage, generation, custom.names) }
     registry.setCustom(try served(custom, storage), for: custom.group, custom.plural)
     if let known, known.storage.cache !== storage.cache { known.storage.cache.close() }
   }

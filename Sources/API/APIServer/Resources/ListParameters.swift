@@ -49,7 +49,8 @@ struct ListParameters: Sendable {
     for requirement in fields.requirements {
       let isKnown: Bool =
         requirement.field == "metadata.name" || (requirement.field == "metadata.namespace")
-        || fieldPositions[requirement.field] != nil
+        || (fieldPositions[requirement.field] != nil
+          && resource.custom?.selectableFields(of: resource.kind.version).contains(requirement.field) ?? true)
       guard isKnown else {
         throw .badRequest(
           resource.custom != nil || !resource.strategy.traits.selectableFields.isEmpty
@@ -164,10 +165,14 @@ struct ListParameters: Sendable {
   }
 
   /// The selection as a closure; nil where everything is selected.
-  var matches: (@Sendable (CachedObject) -> Bool)? {
+  var matches: (@Sendable (CachedObject) -> Bool)? { matches(fields) }
+
+  /// The selection by labels alone.
+  var labelMatches: (@Sendable (CachedObject) -> Bool)? { matches(FieldSelector()) }
+
+  private func matches(_ fields: FieldSelector) -> (@Sendable (CachedObject) -> Bool)? {
     if labels.isEmpty, fields.isEmpty { return nil }
     let labels: LabelSelector = labels
-    let fields: FieldSelector = fields
     let positions: [String: Int] = fieldPositions
     return { object in
       guard labels.isEmpty || labels.matches(object.labels) else { return false }

@@ -44,8 +44,18 @@ extension ResourceEndpoint {
   func list() async throws {
     let form: NegotiatedAnswer = try negotiate()
     let parameters: ListParameters = try ListParameters(call.query, resource: resource, name: info.name)
-    let result: ListResult = try await storage().list(
-      parameters.listRequest(namespace: namespace), matching: parameters.matches)
+    let result: ListResult
+    if let selection: ConvertedSelection = ConvertedSelection(resource, parameters.fields) {
+      // Pages are made of what is selected, which is known only when all is converted.
+      var request: ListRequest = parameters.listRequest(namespace: namespace)
+      request.limit = 0
+      var whole: ListResult = try await storage().list(request, matching: parameters.labelMatches)
+      whole.objects = try await selection.filter(whole.objects)
+      result = whole
+    } else {
+      result = try await storage().list(parameters.listRequest(namespace: namespace), matching: parameters.matches)
+      try await resource.prepare(result.objects)
+    }
     var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
     // Lists of custom resources show the field always.
     if !resource.schema.isBuiltIn, form.form == .object { metadata["continue"] = "" }

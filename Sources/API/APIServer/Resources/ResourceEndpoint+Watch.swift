@@ -22,24 +22,31 @@ extension ResourceEndpoint {
     let encoder: WatchEncoder = WatchEncoder(
       resource: resource, form: form, includes: call.query["includeObject"] ?? "Metadata", now: call.now)
     let timeout: Duration = parameters.timeout ?? .seconds(Self.minimumTimeout + Int.random(in: 0...Self.minimumTimeout))
-    let events: WatchStream = try await storage().watch(request, matching: parameters.matches)
+    let selection: ConvertedSelection? = ConvertedSelection(resource, parameters.fields)
+    if let selection, case .after(let revision) = request.start {
+      let present: ListResult = try await storage().list(
+        ListRequest(namespace: request.namespace, freshness: .exact(revision)), matching: parameters.labelMatches)
+      try await selection.begin(present.objects)
+    }
+    let events: WatchStream = try await storage().watch(
+      request, matching: selection == nil ? parameters.matches : parameters.labelMatches)
     defer { events.cancel() }
     if WebSocketAnswer.isWanted(by: call) {
       return try await WebSocketAnswer(call, choosing: WebSocketAnswer.onlyProtocol).run { socket in
-        try await Self.follow(events, encoder, timeout, apart: true) { event in
+        try await Self.follow(events, selection, encoder, timeout, apart: true) { event in
           if encoder.isText { try await socket.send(text: event) } else { try await socket.send(bytes: event) }
         }
       }
     }
-    let response: HTTPResponseWriter = call.response
+    let response: CallResponse = call.response
     try await response.begin(status: .ok, headers: call.headers(contentType: encoder.contentType))
-    try await Self.follow(events, encoder, timeout, apart: false) { try await response.write($0) }
+    try await Self.follow(events, selection, encoder, timeout, apart: false) { try await response.write($0) }
     try await response.finish()
   }
 
   /// Writes events as they come until the time is over: those that came together at once, or each apart.
   private static func follow(
-    _ events: WatchStream, _ encoder: WatchEncoder, _ timeout: Duration, apart: Bool,
+    _ events: WatchStream, _ selection: ConvertedSelection?, _ encoder: WatchEncoder, _ timeout: Duration, apart: Bool,
     _ write: @escaping @Sendable (ByteBuffer) async throws -> Void
   ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -48,7 +55,12 @@ extension ResourceEndpoint {
           while let batch: [WatchEvent] = try await events.next() {
             var buffer: ByteBuffer = ByteBuffer()
             for event: WatchEvent in batch {
-              try await encoder.encode(event, into: &buffer)
+              var shown: WatchEvent = event
+              if let selection {
+                guard let selected: WatchEvent = try await selection.event(event) else { continue }
+                shown = selected
+              }
+              try await encoder.encode(shown, into: &buffer)
               guard apart else { continue }
               try await write(buffer)
               buffer.clear()
@@ -58,6 +70,9 @@ extension ResourceEndpoint {
         } catch let error as StoreError {
           // The watch began, so that the error is its last event.
           try await write(ByteBuffer(bytes: encoder.encode(StorageErrors.watchError(error))))
+        } catch let error as StatusError {
+          // An object that cannot be shown, as its conversion fails.
+          try await write(ByteBuffer(bytes: encoder.encode(error)))
         } catch is CancellationError {}
       }
       group.addTask { try? await Task.sleep(for: timeout) }

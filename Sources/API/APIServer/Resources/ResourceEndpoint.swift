@@ -51,10 +51,13 @@ struct ResourceEndpoint: Sendable {
 
   /// Whether the resource or subresource answers the method at all.
   static func allows(_ resource: ServedResource, _ info: RequestInfo) -> Bool {
-    guard !info.verb.isEmpty else { return false }
+    let isProxy: Bool = info.subresource == "proxy" && resource.schema.isBuiltIn
+    guard !info.verb.isEmpty || isProxy else { return false }
     let verb: String = info.verb
     if !info.subresource.isEmpty {
       guard let sub: SubresourceDefinition = resource.definition.subresource(info.subresource) else { return false }
+      // What is passed on can be asked in every way.
+      if isProxy { return true }
       return sub.verbs.names.contains(verb)
     }
     let isNamespaced: Bool = resource.definition.isNamespaced
@@ -74,7 +77,7 @@ struct ResourceEndpoint: Sendable {
       throw Self.unknownPath
     }
     if !isScopeRight || !hasNamedPath { throw Self.unknownPath }
-    if call.request.method == "HEAD" { throw Self.methodNotAllowed }
+    if call.request.method == "HEAD", info.subresource != "proxy" { throw Self.methodNotAllowed }
     guard Self.allows(resource, info) else { throw Self.methodNotAllowed }
     if group == GroupResource("", "endpoints") {
       call.warnings.add("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")

@@ -43,7 +43,7 @@ final class ServedResource: Sendable {
   func served(_ object: CachedObject) async throws -> [UInt8] {
     guard conversion != nil || custom != nil else { return object.json }
     let family: String = "json:\(definition.identifier)"
-    let form: String = custom.map { "\(family):\($0.generation)" } ?? family
+    let form: String = "json:\(formName)"
     if let known: [UInt8] = object.knownForm(form) { return known }
     let stored: JSONValue = try JSONValue(parsing: object.json)
     let shown: JSONValue = try await fromStorage(stored)
@@ -52,9 +52,28 @@ final class ServedResource: Sendable {
     return object.form(form) { _ in bytes }
   }
 
+  /// Names the forms of objects that this resource makes; a changed definition makes others.
+  private var formName: String {
+    guard let custom else { return "\(definition.identifier)" }
+    return "\(definition.identifier) \(custom.generation)"
+  }
+
+  /// Makes the served forms of many objects with one question, where a webhook makes them.
+  func prepare(_ objects: [CachedObject]) async throws {
+    guard let conversion: CustomConversion = conversion as? CustomConversion, conversion.isByWebhook else { return }
+    let form: String = "json:\(formName)"
+    let missing: [CachedObject] = objects.filter { $0.knownForm(form) == nil }
+    guard missing.count > 1 else { return }
+    let trees: [JSONValue] = try missing.map { try JSONValue(parsing: $0.json) }
+    for (object, tree) in zip(missing, try await conversion.convert(trees, to: kind.apiVersion)) {
+      let bytes: [UInt8] = schema.encodeJSON(pruned(tree))
+      _ = object.form(form) { _ in bytes }
+    }
+  }
+
   /// The protobuf form of a stored object in the served version, with its envelope; empty where the kind has none.
   func protobuf(_ object: CachedObject) async throws -> [UInt8] {
-    let form: String = "protobuf:\(definition.identifier)"
+    let form: String = "protobuf:\(formName)"
     if let known: [UInt8] = object.knownForm(form) { return known }
     let bytes: [UInt8] = try schema.encodeProtobuf(json: try await served(object)) ?? []
     return object.form(form) { _ in bytes }
