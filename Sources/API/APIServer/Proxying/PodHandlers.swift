@@ -119,7 +119,7 @@ struct ProxyHandler: SubresourceHandler {
     var rest: String = endpoint.info.rest
     if rest.isEmpty {
       // Relative links work only below a path that ends in a slash.
-      if !endpoint.call.info.path.hasSuffix("/"), endpoint.call.request.method == "GET" {
+      if !endpoint.call.info.path.hasSuffix("/"), ["GET", "HEAD"].contains(endpoint.call.request.method) {
         var headers: HTTPHeaders = endpoint.call.headers(contentType: nil)
         let query: Substring = endpoint.call.request.rawQuery
         headers.add(name: "location", value: endpoint.call.request.rawPath + "/" + (query.isEmpty ? "" : "?\(query)"))
@@ -137,7 +137,11 @@ struct ProxyHandler: SubresourceHandler {
       case "pods": try await pod(endpoint)
       default: try await service(endpoint)
       }
-    try await PassThrough(target: target, path: path).run(endpoint.call)
+    var passing: PassThrough = PassThrough(target: target, path: path)
+    let whole: String = endpoint.info.path
+    passing.links = LinkRewriting(
+      host: target.hostHeader, prefix: whole.hasSuffix(rest) ? String(whole.dropLast(rest.count)) : whole)
+    try await passing.run(endpoint.call)
   }
 
   /// `scheme:name:port`, `name:port` or `name`.
