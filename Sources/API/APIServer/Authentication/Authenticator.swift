@@ -61,6 +61,7 @@ struct Authenticator: Sendable {
     guard allowed.isEmpty || allowed.contains(certificate.commonName),
       let name: String = requestHeader.usernameHeaders.lazy.compactMap({ headers.first(name: $0) }).first
     else { return nil }
+    let uid: String = requestHeader.uidHeaders.lazy.compactMap({ headers.first(name: $0) }).first ?? ""
     let groups: [String] = requestHeader.groupHeaders.flatMap { headers[$0] }
     var extra: [String: [String]] = [:]
     for (header, value) in headers {
@@ -69,7 +70,7 @@ struct Authenticator: Sendable {
         extra[key, default: []].append(value)
       }
     }
-    return Self.authenticated(UserInfo(name: name, groups: groups, extra: extra))
+    return Self.authenticated(UserInfo(name: name, uid: uid, groups: groups, extra: extra))
   }
 
   private static func authenticated(_ user: UserInfo) -> UserInfo {

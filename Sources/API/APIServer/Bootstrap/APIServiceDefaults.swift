@@ -14,17 +14,23 @@ enum APIServiceDefaults {
     "rbac.authorization.k8s.io": (17000, 15), "storage.k8s.io": (16800, 15), "apiextensions.k8s.io": (16700, 15),
     "admissionregistration.k8s.io": (16700, 15), "scheduling.k8s.io": (16600, 15), "coordination.k8s.io": (16500, 15),
     "node.k8s.io": (16300, 15), "discovery.k8s.io": (16200, 15), "flowcontrol.apiserver.k8s.io": (16100, 21),
-    "internal.apiserver.k8s.io": (16000, 9), "resource.k8s.io": (15900, 15),
+    "internal.apiserver.k8s.io": (16000, 9), "resource.k8s.io": (16200, 21),
   ]
 
   static func objects(_ groupVersions: [GroupVersion]) -> [JSONValue] {
     groupVersions.filter { $0.group != "apiregistration.k8s.io" }.map { object($0, label: "onstart") }
   }
 
+  /// The priorities of a group-version that this server serves.
+  static func priorities(_ groupVersion: GroupVersion) -> (group: Int64, version: Int64) {
+    // The group that tells of all groups comes first.
+    if groupVersion.group == "apiregistration.k8s.io" { return (Int64.max, 100) }
+    let (group, version): (Int64, Int64) = priorities[groupVersion.group] ?? (1000, 100)
+    return (group, groupVersion.group == "autoscaling" && groupVersion.version == "v2" ? 30 : version)
+  }
+
   static func object(_ groupVersion: GroupVersion, label: String) -> JSONValue {
-    var (group, version): (Int64, Int64) = priorities[groupVersion.group] ?? (1000, 100)
-    if groupVersion.group == "autoscaling", groupVersion.version == "v2" { version = 30 }
-    if priorities[groupVersion.group] == nil { group = 1000 }
+    let (group, version): (Int64, Int64) = priorities(groupVersion)
     var spec: JSONValue = [
       "version": .string(groupVersion.version), "groupPriorityMinimum": .int(group), "versionPriority": .int(version),
     ]

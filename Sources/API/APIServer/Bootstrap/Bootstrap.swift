@@ -41,7 +41,8 @@ struct Bootstrap: Sendable {
     try await serviceRange()
     try await core.allocators.load()
     try await kubernetesService()
-    try await apiServices()
+    try await core.aggregation.local.prepare(core)
+    try await core.aggregation.load()
     try await clientAuthentication()
   }
 
@@ -182,16 +183,6 @@ struct Bootstrap: Sendable {
 
   // MARK: the aggregator
 
-  private func apiServices() async throws {
-    for service: JSONValue in APIServiceDefaults.objects(core.registry.builtInGroupVersions) {
-      if try await client.get("apiregistration.k8s.io", "apiservices", name: service.objectName) != nil { continue }
-      try await client.ensure("apiregistration.k8s.io", "apiservices", service.without("status"))
-      try await client.patch(
-        "apiregistration.k8s.io", "apiservices", name: service.objectName, subresource: "status",
-        ["status": service["status"]])
-    }
-  }
-
   /// What extension API servers must know to trust this one's callers.
   private func clientAuthentication() async throws {
     var data: JSONValue = .object(JSONObject())
@@ -200,14 +191,21 @@ struct Bootstrap: Sendable {
       data["requestheader-client-ca-file"] = .string(String(decoding: proxy.clientCA, as: UTF8.self))
       data["requestheader-allowed-names"] = .string(JSONValue(proxy.allowedNames).text)
       data["requestheader-username-headers"] = .string(JSONValue(proxy.usernameHeaders).text)
+      if !proxy.uidHeaders.isEmpty { data["requestheader-uid-headers"] = .string(JSONValue(proxy.uidHeaders).text) }
       data["requestheader-group-headers"] = .string(JSONValue(proxy.groupHeaders).text)
       data["requestheader-extra-headers-prefix"] = .string(JSONValue(proxy.extraPrefixes).text)
+    }
+    let name: String = "extension-apiserver-authentication"
+    if let present: JSONValue = try await client.get("", "configmaps", namespace: "kube-system", name: name) {
+      guard present["data"] != data else { return }
+      try await client.patch("", "configmaps", namespace: "kube-system", name: name, ["data": data])
+      return
     }
     try await client.ensure(
       "", "configmaps",
       [
-        "kind": "ConfigMap", "apiVersion": "v1",
-        "metadata": ["name": "extension-apiserver-authentication", "namespace": "kube-system"], "data": data,
+        "kind": "ConfigMap", "apiVersion": "v1", "metadata": ["name": .string(name), "namespace": "kube-system"],
+        "data": data,
       ])
   }
 }

@@ -12,38 +12,33 @@ import Synchronization
 /// What is served: /api, /apis, group and version lists, and all at once (apidiscovery.k8s.io/v2).
 final class Discovery: Sendable {
   private let registry: ResourceRegistry
+  private let aggregation: Aggregation
   let documents: OpenAPIServing
   private let aggregated: Mutex<(generation: Int, documents: [String: (json: JSONValue, etag: String)])> = Mutex((-1, [:]))
 
   private let address: String
 
-  init(registry: ResourceRegistry, address: String) {
+  init(registry: ResourceRegistry, aggregation: Aggregation, address: String) {
     self.registry = registry
+    self.aggregation = aggregation
     self.address = address
-    documents = OpenAPIServing(registry: registry)
+    documents = OpenAPIServing(registry: registry, aggregation: aggregation)
   }
 
-  /// The group-versions that are served, in order, with their resources.
-  var groupVersions: [(groupVersion: GroupVersion, resources: [ServedResource])] {
-    let all: [GroupVersion: [ServedResource]] = Dictionary(grouping: registry.all) { $0.kind.groupVersionOfResource($0) }
-    let builtIn: [GroupVersion] = registry.builtInGroupVersions
-    let custom: [GroupVersion] = all.keys.filter { !builtIn.contains($0) }.sorted {
-      $0.group == $1.group ? VersionOrder.isBetter($0.version, $1.version) : $0.group < $1.group
-    }
-    return (builtIn + custom).map { version in
-      (version, (all[version] ?? []).sorted { $0.definition.identifier.resource < $1.definition.identifier.resource })
+  /// The group-versions that this server serves, with their resources.
+  private var groupVersions: [GroupVersion: [ServedResource]] {
+    Dictionary(grouping: registry.all) { $0.kind.groupVersionOfResource($0) }.mapValues { resources in
+      resources.sorted { $0.definition.identifier.resource < $1.definition.identifier.resource }
     }
   }
 
-  /// The groups but the core one, each with its versions.
+  /// The groups but the core one in order, each with its versions in order, of this server and those behind it.
   private var groups: [(name: String, versions: [GroupVersion])] {
-    var order: [String] = []
-    var versions: [String: [GroupVersion]] = [:]
-    for (version, _) in groupVersions where !version.group.isEmpty {
-      if versions[version.group] == nil { order.append(version.group) }
-      versions[version.group, default: []].append(version)
-    }
-    return order.map { ($0, versions[$0] ?? []) }
+    let builtIn: [GroupVersion] = registry.builtInGroupVersions
+    let custom: Set<GroupVersion> = Set(registry.custom.map { $0.kind.groupVersionOfResource($0) })
+    return GroupOrder.sorted(
+      local: builtIn + custom, builtInCount: builtIn.count, services: aggregation.table.all
+    ).filter { !$0.name.isEmpty }
   }
 
   var paths: [String] {
@@ -114,7 +109,7 @@ final class Discovery: Sendable {
   // MARK: one group-version
 
   private func answerResources(_ call: APICall, _ version: GroupVersion) async throws {
-    guard let (_, resources) = groupVersions.first(where: { $0.groupVersion == version }) else {
+    guard let resources: [ServedResource] = groupVersions[version] else {
       if version.group.isEmpty || groups.contains(where: { $0.name == version.group }) { throw ResourceEndpoint.unknownPath }
       _ = try await Self.notFound(call)
       return
@@ -169,7 +164,7 @@ final class Discovery: Sendable {
   }
 
   private func answerAggregated(_ call: APICall, isCore: Bool, version: String) async throws {
-    let generation: Int = registry.generation
+    let generation: Int = registry.generation + aggregation.table.generation + aggregation.documents.generation
     let key: String = "\(isCore)\(version)"
     let known: (json: JSONValue, etag: String)? = aggregated.withLock { state in
       if state.generation != generation { state = (generation, [:]) }
@@ -195,13 +190,14 @@ final class Discovery: Sendable {
   }
 
   private func makeAggregated(isCore: Bool, version: String) -> (json: JSONValue, etag: String) {
-    let all: [(groupVersion: GroupVersion, resources: [ServedResource])] = groupVersions
+    let all: [GroupVersion: [ServedResource]] = groupVersions
+    let remote: Set<GroupVersion> = Set(aggregation.table.remote.map(\.groupVersion))
     var items: [JSONValue] = []
-    let names: [String] = isCore ? [""] : groups.map(\.name)
-    for name: String in names {
-      let versions: [JSONValue] = all.filter { $0.groupVersion.group == name }.map { version, resources in
-        [
-          "version": .string(version.version), "resources": .array(resources.map(Self.aggregatedEntry)),
+    for (name, ordered) in isCore ? [("", [GroupVersion("", "v1")])] : groups {
+      let versions: [JSONValue] = ordered.map { version in
+        if remote.contains(version) { return aggregation.documents.discovery(version) }
+        return [
+          "version": .string(version.version), "resources": .array((all[version] ?? []).map(Self.aggregatedEntry)),
           "freshness": "Current",
         ]
       }

@@ -12,9 +12,13 @@ import Synchronization
 /// The OpenAPI documents: /openapi/v2 whole, /openapi/v3 by group-version with hashes.
 final class OpenAPIServing: Sendable {
   private let registry: ResourceRegistry
+  private let aggregation: Aggregation
   private let cache: Mutex<(generation: Int, documents: [String: (bytes: [UInt8], hash: String)])> = Mutex((-1, [:]))
 
-  init(registry: ResourceRegistry) { self.registry = registry }
+  init(registry: ResourceRegistry, aggregation: Aggregation) {
+    self.registry = registry
+    self.aggregation = aggregation
+  }
 
   func handle(_ call: APICall, _ segments: [Substring]) async throws -> Bool {
     guard segments.count >= 2 else { return false }
@@ -23,17 +27,31 @@ final class OpenAPIServing: Sendable {
     case ("v2", ""):
       let accept: String = call.request.headers["accept"].joined(separator: ",")
       if accept.contains(OpenAPIProtobuf.mediaType) {
-        try await send(call, document("v2", form: "protobuf") { OpenAPIProtobuf.encode($0.v2()) }, type: OpenAPIProtobuf.answerType)
+        try await send(call, specification(form: "protobuf") { OpenAPIProtobuf.encode($0) }, type: OpenAPIProtobuf.answerType)
       } else {
-        try await send(call, document("v2") { $0.v2().bytes })
+        try await send(call, specification(form: "json") { $0.bytes })
       }
     case ("v3", ""): try await index(call)
     case ("v3", _):
       let documents: OpenAPIDocuments = documents
-      guard documents.v3Paths.contains(rest) else { return false }
+      guard documents.v3Paths.contains(rest) else { return try await pass(call, rest) }
       try await send(call, document(rest) { ($0.v3(rest) ?? .null).bytes })
     default: return false
     }
+    return true
+  }
+
+  /// The document in version 2: our own with those of the servers behind this one.
+  private func specification(form: String, _ encode: (JSONValue) -> [UInt8]) -> (bytes: [UInt8], hash: String) {
+    document("v2", form: form) { encode(OpenAPIMerging.merge($0.v2(), aggregation.documents.specifications)) }
+  }
+
+  /// Hands out a document of a server behind this one; false where there is none.
+  private func pass(_ call: APICall, _ path: String) async throws -> Bool {
+    guard let place: (groupVersion: GroupVersion, url: String) = aggregation.documents.openAPI[path],
+      let entry: APIServiceEntry = aggregation.table[place.groupVersion], entry.service != nil
+    else { return false }
+    try await AggregatedRequest(resolver: aggregation.resolver, entry: entry).run(call, path: place.url)
     return true
   }
 
@@ -57,7 +75,8 @@ final class OpenAPIServing: Sendable {
     _ name: String, form: String = "json", _ make: (OpenAPIDocuments) -> [UInt8]
   ) -> (bytes: [UInt8], hash: String) {
     let key: String = "\(name) \(form)"
-    let generation: Int = registry.generation
+    let remote: Int = aggregation.documents.generation
+    let generation: Int = registry.generation + remote
     let known: (bytes: [UInt8], hash: String)? = cache.withLock { state in
       if state.generation != generation { state = (generation, [:]) }
       return state.documents[key]
@@ -66,7 +85,9 @@ final class OpenAPIServing: Sendable {
     let documents: OpenAPIDocuments = documents
     let bytes: [UInt8] = make(documents)
     // One document's forms are different things to a cache.
-    let hash: String = Self.hash(documents.fingerprint(name) + (form == "json" ? [] : Array(form.utf8)))
+    var print: [UInt8] = documents.fingerprint(name) + (form == "json" ? [] : Array(form.utf8))
+    if name == "v2" { for part: JSONValue in aggregation.documents.specifications { print += part.bytes } }
+    let hash: String = Self.hash(print)
     cache.withLock { state in if state.generation == generation { state.documents[key] = (bytes, hash) } }
     return (bytes, hash)
   }
@@ -97,6 +118,9 @@ final class OpenAPIServing: Sendable {
     for path: String in documents.v3Paths {
       let hash: String = Self.hash(documents.fingerprint(path))
       paths[path] = ["serverRelativeURL": .string("/openapi/v3/\(path)?hash=\(hash)")]
+    }
+    for (path, place) in aggregation.documents.openAPI.sorted(by: { $0.key < $1.key }) where paths[path] == nil {
+      paths[path] = ["serverRelativeURL": .string(place.url)]
     }
     let body: [UInt8] = JSONValue.object(["paths": .object(paths)]).bytes
     try await call.response.send(

@@ -13,10 +13,23 @@ struct ResourceDiscovery: Sendable {
 
   let client: KubeClient
 
-  /// All resources, one version each; a group whose server does not answer is among the failures.
-  func resources() async throws(KubeClientError) -> (found: [Found], failures: [String]) {
+  /// A group-version whose server does not answer.
+  struct Failure: Sendable {
+    var group: String
+    var version: String
+    var error: KubeClientError
+
+    /// As upstream's clients tell of it.
+    var description: String {
+      let reason: String = error.httpStatus == 503 ? "the server is currently unable to handle the request" : "\(error)"
+      return "\(group.isEmpty ? version : "\(group)/\(version)"): \(reason)"
+    }
+  }
+
+  /// All resources, one version each; a group-version whose server does not answer is among the failures.
+  func resources() async throws(KubeClientError) -> (found: [Found], failures: [Failure]) {
     var found: [Found] = []
-    var failures: [String] = []
+    var failures: [Failure] = []
     var versions: [(group: String, version: String)] = []
     let core: JSONValue = try await client.document("/api")
     for version: JSONValue in core["versions"].items { versions.append(("", version.string ?? "v1")) }
@@ -38,7 +51,7 @@ struct ResourceDiscovery: Sendable {
       do throws(KubeClientError) {
         list = try await client.document(path)
       } catch {
-        failures.append("\(path.dropFirst(group.isEmpty ? 5 : 6)): \(error)")
+        failures.append(Failure(group: group, version: version, error: error))
         continue
       }
       for resource: JSONValue in list["resources"].items {

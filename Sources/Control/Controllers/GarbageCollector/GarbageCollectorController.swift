@@ -47,13 +47,14 @@ final class GarbageCollectorController: Controller {
       var running: [ResourceType: Task<Void, any Error>] = [:]
       defer { for task: Task<Void, any Error> in running.values { task.cancel() } }
       while true {
-        if let found: [ResourceType] = await discover() {
+        if let (found, unheard): ([ResourceType], Set<String>) = await discover() {
           for type: ResourceType in found where running[type] == nil {
             resources.withLock { $0[type] = false }
             // A resource can go at any time, with its watch: each needs a task that can be cancelled alone.
             running[type] = Task { [self] in try await watch(type) }
           }
-          for type: ResourceType in running.keys where !found.contains(type) {
+          // What a server that does not answer now has is not gone.
+          for type: ResourceType in running.keys where !found.contains(type) && !unheard.contains(type.group) {
             running.removeValue(forKey: type)?.cancel()
             _ = resources.withLock { $0.removeValue(forKey: type) }
             for uid: String in graph.withLock({ $0.removeAll(of: type) }) { queue.add(uid) }
@@ -64,15 +65,17 @@ final class GarbageCollectorController: Controller {
     }
   }
 
-  /// The resources to watch; nil if the server does not tell.
-  private func discover() async -> [ResourceType]? {
+  /// The resources to watch, and the groups of which not all is known now; nil if the server does not tell.
+  private func discover() async -> (found: [ResourceType], unheard: Set<String>)? {
     do throws(KubeClientError) {
-      let discovered: (found: [ResourceDiscovery.Found], failures: [String]) = try await ResourceDiscovery(
+      let discovered: (found: [ResourceDiscovery.Found], failures: [ResourceDiscovery.Failure]) = try await ResourceDiscovery(
         client: context.client
       ).resources()
       let needed: Set<String> = ["delete", "list", "watch"]
-      return discovered.found.filter { needed.isSubset(of: $0.verbs) && !Self.ignored.contains($0.type.description) }
-        .map(\.type)
+      let found: [ResourceDiscovery.Found] = discovered.found.filter {
+        needed.isSubset(of: $0.verbs) && !Self.ignored.contains($0.type.description)
+      }
+      return (found.map(\.type), Set(discovered.failures.map(\.group)))
     } catch {
       context.logger.info("\(Self.name): cannot discover resources", metadata: ["error": "\(error)"])
       return nil

@@ -44,8 +44,8 @@ final class NamespaceController: Controller {
     try await updateConditions(namespace, remains)
     guard remains.isEmpty else {
       // What is left is mostly pods on their way out; looking is cheap.
-      queue.add(
-        name, after: remains.failures.isEmpty ? min(max(remains.wait, .milliseconds(200)), .seconds(2)) : .seconds(5))
+      let isClear: Bool = remains.failures.isEmpty && remains.discoveryFailures.isEmpty
+      queue.add(name, after: isClear ? min(max(remains.wait, .milliseconds(200)), .seconds(2)) : .seconds(5))
       return
     }
     do {
@@ -62,10 +62,10 @@ final class NamespaceController: Controller {
 
   private func empty(_ namespace: Namespace) async throws -> Remains {
     var remains: Remains = Remains()
-    let discovered: (found: [ResourceDiscovery.Found], failures: [String]) = try await ResourceDiscovery(
+    let discovered: (found: [ResourceDiscovery.Found], failures: [ResourceDiscovery.Failure]) = try await ResourceDiscovery(
       client: context.client
     ).resources()
-    remains.discoveryFailures = discovered.failures
+    remains.discoveryFailures = discovered.failures.map(\.description)
     let resources: [ResourceDiscovery.Found] = discovered.found.filter { found in
       found.type.isNamespaced && found.verbs.contains("delete") && found.verbs.contains("list")
     }
@@ -142,7 +142,8 @@ final class NamespaceController: Controller {
       discovery.isEmpty ? "ResourcesDiscovered" : "DiscoveryFailed",
       discovery.isEmpty
         ? "All resources successfully discovered"
-        : "Discovery failed for some groups, \(remains.discoveryFailures.count) failing: \(discovery)")
+        : "Discovery failed for some groups, \(remains.discoveryFailures.count) failing: "
+          + "unable to retrieve the complete list of server APIs: \(discovery)")
     set(
       "NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions",
       "All legacy kube types successfully parsed")
