@@ -21,11 +21,13 @@ enum APIServerCommand: DaemonCommand {
     flags.ignored(
       [
         "allow-privileged", "endpoint-reconciler-type", "apiserver-count", "feature-gates",
-        "runtime-config", "profiling", "contention-profiling", "audit-log-path", "audit-policy-file",
-        "audit-log-maxage", "audit-log-maxbackup", "audit-log-maxsize", "cert-dir", "encryption-provider-config",
+        "runtime-config", "profiling", "contention-profiling", "audit-log-mode", "audit-webhook-mode",
+        "audit-webhook-batch-throttle-enable", "audit-webhook-batch-throttle-qps", "audit-webhook-batch-throttle-burst",
+        "audit-webhook-batch-buffer-size", "audit-webhook-version",
+        "audit-log-version", "audit-log-compress", "cert-dir", "encryption-provider-config",
         "storage-backend", "storage-media-type", "watch-cache", "watch-cache-sizes", "default-watch-cache-size",
-        "enable-priority-and-fairness", "enable-aggregator-routing", "enable-garbage-collector", "proxy-client-cert-file",
-        "proxy-client-key-file", "http2-max-streams-per-connection", "min-request-timeout", "goaway-chance",
+        "enable-priority-and-fairness", "enable-aggregator-routing", "enable-garbage-collector",
+        "http2-max-streams-per-connection", "min-request-timeout", "goaway-chance",
         "shutdown-delay-duration", "livez-grace-period", "tls-min-version", "tls-cipher-suites", "logging-format",
         "vmodule", "service-account-lookup", "service-account-extend-token-expiration", "kubelet-port",
         "kubelet-timeout", "delete-collection-workers", "max-connection-bytes-per-sec", "permit-port-sharing",
@@ -76,12 +78,24 @@ enum APIServerCommand: DaemonCommand {
     flags.list("requestheader-username-headers", default: "X-Remote-User", "headers with the user's name")
     flags.list("requestheader-group-headers", default: "X-Remote-Group", "headers with groups")
     flags.list("requestheader-extra-headers-prefix", default: "X-Remote-Extra-", "beginnings of headers with further facts")
-    flags.ignored("requestheader-uid-headers", "not used")
+    flags.list("requestheader-uid-headers", "headers with the user's identifier")
+    flags.string("proxy-client-cert-file", "certificate shown to API servers behind this one (PEM)")
+    flags.string("proxy-client-key-file", "key of --proxy-client-cert-file (PEM)")
   }
 
   private static func addRest(_ flags: inout FlagSet) {
     flags.list("enable-admission-plugins", "admission plug-ins beside the default ones")
     flags.list("disable-admission-plugins", "default admission plug-ins that are left out")
+    flags.string("audit-policy-file", "which requests are written down, and how much of them (audit.k8s.io/v1 Policy)")
+    flags.string("audit-log-path", "file that requests are written to; - is the standard output")
+    flags.string("audit-log-format", default: "json", "json is the only one")
+    flags.int("audit-log-maxage", default: 0, "days for which old files of the audit log are kept; 0 is for ever")
+    flags.int("audit-log-maxbackup", default: 0, "old files of the audit log that are kept; 0 is all")
+    flags.int("audit-log-maxsize", default: 0, "megabytes after which the audit log's file is put aside; 0 is 100")
+    flags.string("audit-webhook-config-file", "kubeconfig of the server that requests are told to")
+    flags.int("audit-webhook-batch-max-size", default: 400, "requests that are told at once")
+    flags.duration("audit-webhook-batch-max-wait", default: "30s", "time that one waits for others")
+    flags.duration("audit-webhook-initial-backoff", default: "10s", "time before the first new try")
     flags.string("kubelet-client-certificate", "certificate shown to kubelets (PEM)")
     flags.string("kubelet-client-key", "key of --kubelet-client-certificate (PEM)")
     flags.string("kubelet-certificate-authority", "authorities of kubelets' certificates; any certificate is taken without it")
@@ -125,8 +139,26 @@ enum APIServerCommand: DaemonCommand {
     configuration.kubeletCA = try file(values, "kubelet-certificate-authority")
     configuration.kubeletAddressTypes = values.list("kubelet-preferred-address-types")
     try readIdentity(values, &configuration)
+    try readAudit(values, &configuration.audit)
     configuration.tls = try serving(values, configuration, logger)
     return configuration
+  }
+
+  private static func readAudit(_ values: FlagValues, _ audit: inout AuditConfiguration) throws {
+    audit.policyFile = values.string("audit-policy-file")
+    audit.logPath = values.string("audit-log-path")
+    if values.string("audit-log-format") != "json" {
+      throw FlagError(command: "apus apiserver", message: "flag --audit-log-format: json is the only format")
+    }
+    audit.maxAgeDays = values.int("audit-log-maxage") ?? 0
+    audit.maxBackups = values.int("audit-log-maxbackup") ?? 0
+    if let megabytes: Int = values.int("audit-log-maxsize"), megabytes > 0 {
+      audit.maxBytes = UInt64(megabytes) << 20
+    }
+    audit.webhookFile = values.string("audit-webhook-config-file")
+    audit.webhookBatchSize = max(1, values.int("audit-webhook-batch-max-size") ?? 400)
+    audit.webhookBatchWait = values.duration("audit-webhook-batch-max-wait") ?? .seconds(30)
+    audit.webhookBackoff = values.duration("audit-webhook-initial-backoff") ?? .seconds(10)
   }
 
   private static func readIdentity(_ values: FlagValues, _ configuration: inout APIServerConfiguration) throws {
@@ -142,10 +174,13 @@ enum APIServerCommand: DaemonCommand {
     if let path: String = values.string("service-account-signing-key-file") {
       configuration.serviceAccountSigningKey = try text(path, "service-account-signing-key-file")
     }
+    configuration.proxyClientCertificate = try file(values, "proxy-client-cert-file")
+    configuration.proxyClientKey = try file(values, "proxy-client-key-file")
     if let authority: [UInt8] = try file(values, "requestheader-client-ca-file") {
       configuration.requestHeader = RequestHeaderConfiguration(
         clientCA: authority, allowedNames: values.list("requestheader-allowed-names"),
         usernameHeaders: values.list("requestheader-username-headers"),
+        uidHeaders: values.list("requestheader-uid-headers"),
         groupHeaders: values.list("requestheader-group-headers"),
         extraPrefixes: values.list("requestheader-extra-headers-prefix"))
     }

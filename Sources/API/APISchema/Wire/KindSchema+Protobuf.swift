@@ -2,6 +2,17 @@
 
 public import JSON
 
+extension SchemaRegistry {
+  /// The object in a body of application/vnd.kubernetes.protobuf; nil where it is none, or not one of a known kind.
+  public func decodeEnvelope(_ bytes: [UInt8]) -> JSONValue? {
+    guard let envelope: ProtobufEnvelope = try? ProtobufEnvelope(bytes),
+      let version: GroupVersion = GroupVersion(apiVersion: envelope.apiVersion),
+      let schema: KindSchema = kind(version.group, version.version, envelope.kind)
+    else { return nil }
+    return try? schema.decode(.protobuf(bytes), validation: .ignore).object
+  }
+}
+
 extension KindSchema {
   /// The protobuf form of an object in its envelope (`k8s\0` and runtime.Unknown).
   ///

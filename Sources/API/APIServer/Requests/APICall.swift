@@ -11,14 +11,27 @@ import Synchronization
 /// One authenticated request on its way through the server.
 struct APICall: Sendable {
   let request: HTTPRequest
-  let response: HTTPResponseWriter
+  let response: CallResponse
   let query: QueryParameters
   let info: RequestInfo
   /// Who asks; after impersonation, who they act as.
   var user: UserInfo
   let warnings: WarningSink = WarningSink()
+  /// What names the request in logs here and elsewhere.
+  var auditID: String = UID.make()
+  /// What is written down of the request.
+  var record: AuditRecord?
   /// The time of the request.
   let now: Timestamp = .now
+
+  /// The same call with somebody who listens.
+  func recorded(by record: AuditRecord, _ writer: HTTPResponseWriter) -> APICall {
+    var call: APICall = APICall(
+      request: request, response: CallResponse(writer, record: record), query: query, info: info, user: user)
+    call.auditID = auditID
+    call.record = record
+    return call
+  }
 
   /// Who changes fields: the fieldManager parameter, or the user agent up to its first slash.
   var fieldManager: String {
@@ -37,7 +50,9 @@ struct APICall: Sendable {
   /// Reads the whole body.
   func body() async throws -> [UInt8] {
     do {
-      return Array(buffer: try await request.body.collect(upTo: Self.bodyLimit))
+      let bytes: [UInt8] = Array(buffer: try await request.body.collect(upTo: Self.bodyLimit))
+      if let record, !bytes.isEmpty { record.hear(body: bytes, contentType: request.headers.first(name: "content-type")) }
+      return bytes
     } catch {
       guard (error as? HTTPServingError)?.code == .bodyTooLarge else { throw error }
       throw StatusError(
@@ -48,7 +63,7 @@ struct APICall: Sendable {
   /// Headers of every answer, with the warnings gathered.
   func headers(contentType: String?) -> HTTPHeaders {
     var headers: HTTPHeaders = HTTPHeaders()
-    headers.add(name: "audit-id", value: UID.make())
+    headers.add(name: "audit-id", value: auditID)
     headers.add(name: "cache-control", value: "no-cache, private")
     if let contentType { headers.add(name: "content-type", value: contentType) }
     for text: String in warnings.all { headers.add(name: "warning", value: "299 - \(WarningSink.quoted(text))") }

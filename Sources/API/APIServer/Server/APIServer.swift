@@ -48,6 +48,8 @@ public struct APIServer: Service {
         }
         group.addTask { try await Bootstrap(core: core).run() }
         group.addTask { await core.customResources.run(core) }
+        group.addTask { await core.aggregation.run(core) }
+        if let audit: Audit = core.audit { group.addTask { await audit.run() } }
         group.addTask { await Bookmarks(core: core).run() }
         group.addTask { await core.allocators.run() }
         group.addTask { await EventExpiry(core: core, lifetime: configuration.eventLifetime).run() }

@@ -62,8 +62,14 @@ public struct APIServerConfiguration: Sendable {
   public var kubeletCA: [UInt8]?
   /// The kinds of node address to call, best first.
   public var kubeletAddressTypes: [String] = ["Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"]
+  /// The certificate (PEM) that this server shows to other API servers behind it.
+  public var proxyClientCertificate: [UInt8]?
+  /// The key of `proxyClientCertificate`.
+  public var proxyClientKey: [UInt8]?
   /// The authorities of front proxies, and what they may say.
   public var requestHeader: RequestHeaderConfiguration?
+  /// What is written down of requests.
+  public var audit: AuditConfiguration = AuditConfiguration()
   /// Read requests at a time, without watches.
   public var requestsInFlight: Int = 400
   /// Write requests at a time.
@@ -77,6 +83,31 @@ public struct APIServerConfiguration: Sendable {
   public init() {}
 }
 
+/// What is written down of requests, and where.
+public struct AuditConfiguration: Sendable {
+  /// The file of the policy (`audit.k8s.io/v1`); nothing is written down without one.
+  public var policyFile: String?
+  /// The file that events are written to; `-` is the standard output.
+  public var logPath: String?
+  /// The size at which the file is put aside.
+  public var maxBytes: UInt64 = 100 << 20
+  /// So many files that were put aside are kept; all of them when zero.
+  public var maxBackups: Int = 0
+  /// So many days files that were put aside are kept; for ever when zero.
+  public var maxAgeDays: Int = 0
+  /// The kubeconfig of the server that events are sent to.
+  public var webhookFile: String?
+  /// So many events are sent at once.
+  public var webhookBatchSize: Int = 400
+  /// So long an event waits for others at most.
+  public var webhookBatchWait: Duration = .seconds(30)
+  /// The time before events are sent again that were not taken.
+  public var webhookBackoff: Duration = .seconds(10)
+
+  /// Nothing is written down.
+  public init() {}
+}
+
 /// What a front proxy may say about its callers.
 public struct RequestHeaderConfiguration: Sendable {
   /// The authorities of its certificate (PEM).
@@ -85,6 +116,8 @@ public struct RequestHeaderConfiguration: Sendable {
   public var allowedNames: [String]
   /// Headers with the user's name.
   public var usernameHeaders: [String]
+  /// Headers with the user's identifier.
+  public var uidHeaders: [String]
   /// Headers with groups.
   public var groupHeaders: [String]
   /// Beginnings of headers with further facts.
@@ -92,12 +125,13 @@ public struct RequestHeaderConfiguration: Sendable {
 
   /// A configuration.
   public init(
-    clientCA: [UInt8], allowedNames: [String] = [], usernameHeaders: [String] = ["X-Remote-User"],
+    clientCA: [UInt8], allowedNames: [String] = [], usernameHeaders: [String] = ["X-Remote-User"], uidHeaders: [String] = [],
     groupHeaders: [String] = ["X-Remote-Group"], extraPrefixes: [String] = ["X-Remote-Extra-"]
   ) {
     self.clientCA = clientCA
     self.allowedNames = allowedNames
     self.usernameHeaders = usernameHeaders
+    self.uidHeaders = uidHeaders
     self.groupHeaders = groupHeaders
     self.extraPrefixes = extraPrefixes
   }

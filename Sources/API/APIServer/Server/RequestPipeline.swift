@@ -17,22 +17,59 @@ struct RequestPipeline: HTTPHandler {
   func handle(_ request: HTTPRequest, _ response: HTTPResponseWriter) async throws {
     let query: QueryParameters = QueryParameters(request.queryItems)
     let info: RequestInfo = RequestInfo(method: request.method, path: request.path, query: query)
-    var call: APICall = APICall(request: request, response: response, query: query, info: info, user: .anonymous)
+    var call: APICall = APICall(
+      request: request, response: CallResponse(response), query: query, info: info, user: .anonymous)
+    if let given: String = request.headers.first(name: "audit-id"), !given.isEmpty { call.auditID = String(given.prefix(64)) }
     do {
-      call.user = try await core.authenticator.authenticate(request)
+      do { call.user = try await core.authenticator.authenticate(request) } catch {
+        refuse(call)
+        throw error
+      }
+      if let record: AuditRecord = record(of: call) { call = call.recorded(by: record, response) }
+      call.record?.tell(.requestReceived)
       if request.headers.contains(name: "impersonate-user") || request.headers.contains(name: "impersonate-group")
         || request.headers.contains(name: "impersonate-uid")
       {
         call.user = try await Impersonation.user(request.headers, by: call.user, authorizer: core.authorizer)
+        call.record?.impersonate(call.user)
       }
-      if !call.user.isMaster {
-        try await core.authorizer.require(AuthorizationAttributes(user: call.user, info: info))
-      }
+      try await authorize(call)
       try await limits.run(info, isMaster: call.user.isMaster) { [call] in try await dispatch(call) }
       core.metrics.count(info, code: 200)
     } catch {
-      try await fail(call, error)
+      do { try await fail(call, error) } catch {
+        call.record?.tell(.responseComplete)
+        throw error
+      }
     }
+    call.record?.tell(.responseComplete)
+  }
+
+  private func authorize(_ call: APICall) async throws {
+    if call.user.isMaster {
+      call.record?.authorize(true, "")
+      return
+    }
+    let attributes: AuthorizationAttributes = AuthorizationAttributes(user: call.user, info: call.info)
+    let decision: AuthorizationDecision = await core.authorizer.decide(attributes)
+    call.record?.authorize(decision.isAllowed, decision.reason)
+    if !decision.isAllowed { throw attributes.refusal(decision.reason) }
+  }
+
+  // MARK: the audit
+
+  private func record(of call: APICall) -> AuditRecord? {
+    guard let audit: Audit = core.audit else { return nil }
+    let decision: AuditDecision = audit.policy.decision(call.user, call.info)
+    guard decision.level > .none else { return nil }
+    return AuditRecord(
+      decision, call.request, call.info, call.user, id: call.auditID, received: call.now, sink: audit)
+  }
+
+  private func refuse(_ call: APICall) {
+    let hasToken: Bool = call.request.headers.contains(name: "authorization")
+    record(of: call)?.refuse(
+      hasToken ? "Authentication failed, attempted: bearer" : "Authentication failed, no credentials provided")
   }
 
   private func fail(_ call: APICall, _ error: any Error) async throws {
@@ -52,13 +89,10 @@ struct RequestPipeline: HTTPHandler {
 
   private func dispatch(_ call: APICall) async throws {
     let info: RequestInfo = call.info
+    if let elsewhere: AggregatedRequest = core.aggregation.handler(for: info) { return try await elsewhere.run(call) }
     guard info.isResource else { return try await NonResourcePaths(core: core).handle(call) }
     let identifier: GroupVersionResource = GroupVersionResource(info.group, info.version, info.resource)
     guard let resource: ServedResource = core.registry[identifier] else {
-      if let proxied: any SubresourceHandler = await core.customResources.aggregated(info) {
-        return try await proxied.handle(
-          ResourceEndpoint(core: core, resource: core.registry.any("", "services") ?? core.registry.all[0], call: call))
-      }
       if CustomRequests.isUnknown(info, core) { return try await CustomRequests.answerUnknown(call) }
       throw ResourceEndpoint.unknownPath
     }

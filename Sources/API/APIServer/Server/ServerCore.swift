@@ -22,6 +22,8 @@ final class ServerCore: Sendable {
   let kubelets: KubeletConnections
   let discovery: Discovery
   let customResources: CustomResources
+  let aggregation: Aggregation
+  let audit: Audit?
   /// Whether everything that must be there at start is there.
   let isReady: Mutex<Bool> = Mutex(false)
   let metrics: RequestMetrics = RequestMetrics()
@@ -64,8 +66,10 @@ final class ServerCore: Sendable {
     customResources = CustomResources(store: store, prefix: configuration.storePrefix, registry: registry, logger: logger)
     admission = try AdmissionChain(configuration: configuration, registry: registry, authorizer: authorizer, rbac: rbac, logger: logger)
     subresources = SubresourceTable()
+    audit = try Audit(configuration.audit, logger: logger)
+    aggregation = Aggregation(configuration, registry: registry, logger: logger)
     discovery = Discovery(
-      registry: registry, address: "\(configuration.advertiseAddress):\(configuration.securePort)")
+      registry: registry, aggregation: aggregation, address: "\(configuration.advertiseAddress):\(configuration.securePort)")
   }
 
   /// Fields that a write to a resource or subresource does not touch, for managed fields.
