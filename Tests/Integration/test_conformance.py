@@ -354,3 +354,18 @@ def test_a_deletion_with_a_uid_outlasts_other_writes(kubectl, api):
             core.delete_namespaced_config_map(name, kubectl.namespace, body={"preconditions": {"uid": "other"}})
         assert refused.value.status == 409
         core.patch_namespaced_config_map(name, kubectl.namespace, {"metadata": {"finalizers": None}})
+
+
+def test_a_bound_volume_goes_after_its_claim(kubectl):
+    name = f"bound-{kubectl.namespace}"
+    more = {"accessModes": ["ReadWriteOnce"], "storageClassName": name}
+    kubectl.apply(
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": {
+            **more, "capacity": {"storage": "1Mi"}, "persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/none"}}},
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "claims"}, "spec": {
+            **more, "resources": {"requests": {"storage": "1Mi"}}}})
+    kubectl("wait", "--for=jsonpath={.status.phase}=Bound", f"pv/{name}", "pvc/claims", "--timeout=20s")
+    kubectl("delete", "pv", name, "--wait=false")
+    assert kubectl.json("get", "pv", name)["status"]["phase"] == "Bound"
+    kubectl("delete", "pvc", "claims", "--timeout=20s")
+    kubectl("wait", "--for=delete", f"pv/{name}", "--timeout=20s")

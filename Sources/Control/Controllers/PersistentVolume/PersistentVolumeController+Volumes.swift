@@ -13,7 +13,8 @@ extension PersistentVolumeController {
 
   func reconcile(volume name: String) async throws {
     guard let volume: PersistentVolume = volumes.get(name: name) else { return }
-    if volume.metadata.isBeingDeleted { return try await finalize(volume) }
+    // A volume that is to go is still bound until its claim has gone.
+    if volume.metadata.isBeingDeleted, volume.status.phase != "Bound" { return try await finalize(volume) }
     guard volume.spec.hasClaimRef else { return try await setPhase(volume, "Available") }
     let reference: ObjectReference = volume.spec.claimRef
     // Reserved by its maker for a claim that need not be there yet.
@@ -33,7 +34,7 @@ extension PersistentVolumeController {
       guard error.isNotFound else { throw error }
     }
     try await setPhase(volume, "Released")
-    guard volume.spec.persistentVolumeReclaimPolicy == "Delete" else { return }
+    guard volume.spec.persistentVolumeReclaimPolicy == "Delete", !volume.metadata.isBeingDeleted else { return }
     try await reclaim(volume)
   }
 
