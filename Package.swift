@@ -316,7 +316,7 @@ let allTests: [Target] = [
   tests("APIStoreTests", "API/APIStoreTests",
     ["APIStore", "JSON", "Etcd", "GRPCSockets", grpcCore, grpcHTTP2, sqlite, logging, deque, nioCore, nioSSL]),
   tests("APIServerTests", "API/APIServerTests",
-    ["APIServer", "APISchema", "APIStore", "JSON", nioCore, logging]),
+    ["APIServer", "APISchema", "APIStore", "JSON", nioCore, nioHTTP1, logging]),
   tests("SchedulingTests", "Control/SchedulingTests",
     ["Scheduling", "KubeClient", "KubeMeta", "KubeCore", "KubeGroups", "KubeValues", "JSON", protobuf, logging, collections, lifecycle]),
   tests("ControllersTests", "Control/ControllersTests",
