@@ -1266,7 +1266,7 @@ public nonisolated struct MetaObjectMeta: @unchecked Sendable {
   /// Clears the value of `generation`. Subsequent reads from it will return its default value.
   public mutating func clearGeneration() {_uniqueStorage()._generation = nil}
 
-  /// When the object was made; set by the server.
+  /// CreationTimestamp is a timestamp of the server: when the object was made.
   public var creationTimestamp: MetaTime {
     get {_storage._creationTimestamp ?? MetaTime()}
     set {_uniqueStorage()._creationTimestamp = newValue}
