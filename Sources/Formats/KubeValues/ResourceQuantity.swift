@@ -155,10 +155,9 @@ extension ResourceQuantity: LosslessStringConvertible, CustomStringConvertible {
     }
     private var hasDigits: Bool = false
 
-    /// The value in billionths, rounded up, clamped a little above `limit`.
+    /// The value in billionths, rounded up; above `limit` only by so much that the next digit would not overflow.
     func nanounits(times scale: Scale, limit: Int128) -> Int128 {
       var value: Int128 = 0
-      let ceiling: Int128 = limit * 2
       // Digits beyond what the limit can hold only saturate or round.
       var dropped: Int = 0
       var hasRest: Bool = false
@@ -174,7 +173,7 @@ extension ResourceQuantity: LosslessStringConvertible, CustomStringConvertible {
       }
       var exponent: Int = scale.exponent + 9 - fraction + dropped
       for _ in 0..<scale.binaryPower { value *= 1024 }
-      while exponent > 0, value != 0, value <= ceiling {
+      while exponent > 0, value != 0, value <= limit {
         value *= 10
         exponent -= 1
       }
