@@ -8,8 +8,8 @@ import NIOSSL
 
 /// GET requests of probes and hooks: every one on a connection of its own, certificates unverified, as upstream's.
 ///
-/// They are most of what a kubelet does on a quiet node, so there is no pool, no stream and no task about them: one
-/// channel, and one promise of its verdict.
+/// They are most of what a kubelet does on a quiet node, so there is no pool, no stream and no task about them, as there is
+/// with clients for larger answers: one channel, and one promise of its verdict.
 struct NodeHTTPClient: Sendable {
   /// What a server says beyond this is not read.
   private static let bodyBytesMax: Int = 10 << 10
