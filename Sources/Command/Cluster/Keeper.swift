@@ -12,7 +12,8 @@ public enum Keeper {
   /// The file with the keeper's process.
   static let file: String = "keeper.json"
 
-  /// How long a supervisor must run to be started again at once, and how long the next one waits otherwise.
+  /// Two supervisors in a row that ran for less than the first have the next one wait for the second: nanoseconds,
+  /// milliseconds.
   private static let (steady, delay): (Int64, Int32) = (1_000_000_000, 100)
 
   /// Starts a keeper in a session of its own; it starts the supervisor unless it is given one to watch. Where there
@@ -60,6 +61,7 @@ public enum Keeper {
     running.processes[name] = RunningComponents.Identity(getpid())
     try running.save()
     var watched: Int32? = supervisor
+    var wasShort: Bool = false
     while true {
       let start: Int64 = SystemClock.monotonic
       if let pid: Int32 = watched {
@@ -72,7 +74,10 @@ public enum Keeper {
       }
       watched = nil
       guard Files.exists(Supervisor.planPath(runDirectory)) else { return }
-      if SystemClock.monotonic - start < steady { _ = poll(nil, 0, delay) }
+      // While there is no supervisor nobody would start another keeper, so that the first time costs no wait.
+      let isShort: Bool = SystemClock.monotonic - start < steady
+      if isShort, wasShort { _ = poll(nil, 0, delay) }
+      wasShort = isShort
     }
   }
 

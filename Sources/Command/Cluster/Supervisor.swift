@@ -191,9 +191,12 @@ public struct Supervisor: ~Copyable {
     slots[index].pidfd = nil
     while Processes.reap() != nil {}
     let lifetime: Int = Self.now() - slots[index].startedAt
-    if lifetime > Self.steady { slots[index].delay = 0 }
     say("\(slots[index].component.name) ended after \(lifetime) ms and is started again")
-    postpone(index)
+    if lifetime > Self.steady {
+      (slots[index].delay, slots[index].startAt) = (0, 0)
+    } else {
+      postpone(index)
+    }
   }
 
   /// Ends the components whose name is chosen: asks, and kills those that do not follow.
