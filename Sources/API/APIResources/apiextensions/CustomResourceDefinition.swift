@@ -57,7 +57,7 @@ extension CustomResourceDefinitionStrategy {
 /// APIServices.
 struct APIServiceStrategy: ResourceStrategy {
   var traits: StrategyTraits { StrategyTraits(
-      name: .any, hasStatus: true, statusMetadata: .kept, allowsUnconditionalUpdate: false,
+      name: .anyGeneric, hasStatus: true, statusMetadata: .kept, allowsUnconditionalUpdate: false,
       updateChecks: [.changeGeneric, .whole]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {

@@ -38,8 +38,8 @@ struct StatefulSetStrategy: ResourceStrategy {
   }
 
   func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, _ context: StrategyContext) {
-    prepareCommonForUpdate(&object, old: old, context)
     if old["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].isNull { Self.dropUnavailable(&object) }
+    prepareCommonForUpdate(&object, old: old, context)
   }
 
   /// maxUnavailable is behind a feature gate that is off (MaxUnavailableStatefulSet).

@@ -198,7 +198,7 @@ extension KindSchema {
       throw mismatched(actual)
     }
     guard let other: KindSchema = SchemaRegistry.builtIn.kind(actual) else {
-      throw handled(actual, Self.unregistered(actual))
+      throw handled(actual, Self.unregistered(actual, group: kind.group))
     }
     return other
   }

@@ -68,7 +68,7 @@ extension KindSchema {
       let actual: GroupVersionKind = GroupVersionKind(
         version?.group ?? "", version?.version ?? "", tree["kind"].string ?? "")
       guard let found: KindSchema = actual == kind ? self : SchemaRegistry.builtIn.kind(actual) else {
-        throw refused(Self.unregistered(actual))
+        throw refused(Self.unregistered(actual, group: kind.group))
       }
       target = found
     } else {
@@ -90,8 +90,15 @@ extension KindSchema {
   }
 
   /// `no kind "X" is registered for version "a/v1" in scheme ...`.
-  static func unregistered(_ actual: GroupVersionKind) -> String {
-    let scheme: String = "pkg/api/legacyscheme/scheme.go:30"
+  ///
+  /// - Parameter group: of the kind that was expected; upstream has servers of their own for two groups.
+  static func unregistered(_ actual: GroupVersionKind, group: String = "") -> String {
+    let scheme: String
+    switch group {
+    case "apiextensions.k8s.io": scheme = "k8s.io/apiextensions-apiserver/pkg/apiserver/apiserver.go:55"
+    case "apiregistration.k8s.io": scheme = "k8s.io/kube-aggregator/pkg/apiserver/scheme/scheme.go:28"
+    default: scheme = "pkg/api/legacyscheme/scheme.go:30"
+    }
     return
       "no kind \(actual.kind.goQuoted) is registered for version \(actual.apiVersion.goQuoted) in scheme \(scheme.goQuoted)"
   }

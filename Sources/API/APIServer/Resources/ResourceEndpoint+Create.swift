@@ -168,7 +168,7 @@ extension ResourceEndpoint {
   }
 
   func checkStrategyErrors(_ errors: [FieldError], _ name: String) throws(StatusError) {
-    if !errors.isEmpty { throw .invalid(resource.kind.groupKind, name, errors) }
+    if !errors.isEmpty { throw .invalid(shownKind, name, errors) }
   }
 
   /// A name is part of a path.
@@ -222,5 +222,11 @@ extension ResourceEndpoint {
 
   func fieldManager(_ schema: KindSchema) -> FieldManager {
     FieldManager(kind: schema, subresource: info.subresource, resetFields: core.resetFields(resource, info.subresource))
+  }
+
+  /// The kind as messages about its objects name it: events of either group are those of the core group.
+  var shownKind: GroupKind {
+    let kind: GroupKind = resource.kind.groupKind
+    return kind.group == "events.k8s.io" ? GroupKind("", kind.kind) : kind
   }
 }

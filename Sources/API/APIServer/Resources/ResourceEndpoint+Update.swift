@@ -34,7 +34,8 @@ extension ResourceEndpoint {
     let name: String = info.name
     let objectName: String = given.objectName
     if objectName.isEmpty, info.subresource.isEmpty || !resource.definition.isNamespaced, objectName != name {
-      throw StatusError.badRequest("name must be provided")
+      throw StatusError.badRequest(
+        "the name of the object (\(name) based on URL) was undeterminable: name must be provided")
     }
     if !objectName.isEmpty, objectName != name {
       throw StatusError.badRequest(
