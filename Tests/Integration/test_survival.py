@@ -374,6 +374,19 @@ def test_death_at_every_step_of_a_start_and_a_stop(cluster, namespace, say):
     say(f"deaths at {len(START_POINTS + STOP_POINTS)} points, whole after at most {longest[0]:.1f} s: {longest[1]}")
 
 
+def test_claim_that_goes_while_its_volume_is_made(cluster, namespace):
+    """The driver dies with the volume made and unheard of, and nobody wants it any more: it must not stay."""
+    failpoints = Failpoints()
+    failpoints.arm("CreateVolume.renamed")
+    cluster.create(namespace, claim("brief"))
+    cluster.create(namespace, rich_pod("brief", claim_name="brief"))
+    failpoints.wait("CreateVolume.renamed")
+    cluster.delete(namespace, "pods", "brief")
+    cluster.delete(namespace, "persistentvolumeclaims", "brief")
+    cluster.wait_until_whole(PATIENCE, "the claim went before its volume was known")
+    assert not cluster.api.list(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims")
+
+
 def test_waves_of_pods_end_as_they_began(cluster, namespace, say):
     cluster.create(namespace, deployment("wave", 0))
     for number in range(4):

@@ -6,42 +6,80 @@ import KubeCore
 import KubeGroups
 import KubeMeta
 import KubeValues
+import Logging
 
 extension PersistentVolumeController {
   /// Parameters that are meant for the provisioner and not for the driver.
   private static let parameterPrefix: String = "csi.storage.k8s.io/"
+  /// The finalizer of a claim for which a driver may have made a volume that no PersistentVolume tells of yet: whoever
+  /// dies between the two, the claim remains and with it the knowledge. It goes when the claim is bound.
+  static let provisioningFinalizer: String = "volume.apus.dev/provisioning"
+
+  /// The name of the volume that is made for a claim.
+  static func volumeName(_ claim: PersistentVolumeClaim) -> String { "pvc-\(claim.metadata.uid)" }
 
   /// Makes a volume for a claim by its class's driver, and binds it.
   func provision(_ claim: PersistentVolumeClaim, _ storageClass: StorageStorageClass) async throws {
-    let driver: String = storageClass.provisioner
-    let name: String = "pvc-\(claim.metadata.uid)"
-    if let made: PersistentVolume = volumes.get(name: name) { return try await bind(claim, to: made) }
+    if let made: PersistentVolume = volumes.get(name: Self.volumeName(claim)) {
+      return try await bind(claim, to: made)
+    }
     recorder.record(
       claim, .normal, reason: "Provisioning",
       message: "External provisioner is provisioning volume for claim \"\(claim.key)\"")
-    let request: CSICreateVolumeRequest = try self.request(claim, storageClass, name: name)
-    let answer: CSICreateVolumeResponse
+    let made: PersistentVolume
     do {
-      answer = try await drivers.call(driver, "CreateVolume") { controller, options in
-        try await controller.createVolume(request, options: options)
-      }
+      made = try await make(claim, storageClass)
     } catch {
       recorder.record(
         claim, .warning, reason: "ProvisioningFailed",
         message: "failed to provision volume with StorageClass \"\(storageClass.metadata.name)\": \(error)")
       throw error
     }
-    let volume: PersistentVolume = self.volume(answer.volume, claim, storageClass, name: name)
-    let made: PersistentVolume
+    recorder.record(
+      claim, .normal, reason: "ProvisioningSucceeded",
+      message: "Successfully provisioned volume \(made.metadata.name)")
+    try await bind(claims.get(claim.key) ?? claim, to: made)
+  }
+
+  /// Has the driver make the volume, and records it. Asking again finds what is there already.
+  private func make(
+    _ claim: PersistentVolumeClaim, _ storageClass: StorageStorageClass
+  ) async throws -> PersistentVolume {
+    let name: String = Self.volumeName(claim)
+    let request: CSICreateVolumeRequest = try self.request(claim, storageClass, name: name)
+    let answer: CSICreateVolumeResponse = try await drivers.call(storageClass.provisioner, "CreateVolume") {
+      controller, options in
+      try await controller.createVolume(request, options: options)
+    }
     do throws(KubeClientError) {
-      made = try await client.create(volume)
+      return try await client.create(volume(answer.volume, claim, storageClass, name: name))
     } catch {
       guard error.isAlreadyExists else { throw error }
-      made = try await client.get(PersistentVolume.self, name: name)
+      return try await client.get(PersistentVolume.self, name: name)
     }
-    recorder.record(
-      claim, .normal, reason: "ProvisioningSucceeded", message: "Successfully provisioned volume \(name)")
-    try await bind(claims.get(claim.key) ?? claim, to: made)
+  }
+
+  /// Lets a claim go whose deletion began while its volume was being made: the volume is recorded first, so that it is
+  /// reclaimed like any other.
+  func finish(_ claim: PersistentVolumeClaim) async throws {
+    guard claim.metadata.finalizers.contains(Self.provisioningFinalizer) else { return }
+    if claim.spec.volumeName.isEmpty, volumes.get(name: Self.volumeName(claim)) == nil,
+      let storageClass: StorageStorageClass = classes.get(name: claim.spec.storageClassName)
+    {
+      do {
+        _ = try await make(claim, storageClass)
+      } catch let error as StorageDriverError where !error.isInDoubt {
+        // The driver says that there is none, and that there will be none.
+        context.logger.debug("no volume was made", metadata: ["claim": "\(claim.key)", "error": "\(error)"])
+      }
+    }
+    var changed: PersistentVolumeClaim = claim
+    changed.metadata.finalizers.removeAll { $0 == Self.provisioningFinalizer }
+    do throws(KubeClientError) {
+      _ = try await client.update(changed)
+    } catch {
+      guard error.isNotFound else { throw error }
+    }
   }
 
   private func request(

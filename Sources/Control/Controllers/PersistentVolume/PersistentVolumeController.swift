@@ -36,6 +36,8 @@ final class PersistentVolumeController: Controller {
     claims.addHandler { [claimQueue, volumeQueue] event in
       claimQueue.add(event.object.key)
       if !event.object.spec.volumeName.isEmpty { volumeQueue.add(event.object.spec.volumeName) }
+      // One that goes before it is bound may leave the volume that was made for it.
+      if case .deleted(let claim) = event { volumeQueue.add(Self.volumeName(claim)) }
     }
     volumes.addHandler { [self] event in
       volumeQueue.add(event.object.metadata.name)
@@ -74,7 +76,8 @@ final class PersistentVolumeController: Controller {
   // MARK: Claims
 
   private func reconcile(claim key: ObjectKey) async throws {
-    guard let claim: PersistentVolumeClaim = claims.get(key), !claim.metadata.isBeingDeleted else { return }
+    guard let claim: PersistentVolumeClaim = claims.get(key) else { return }
+    guard !claim.metadata.isBeingDeleted else { return try await finish(claim) }
     if claim.metadata.annotations[VolumeMatching.bindCompleted] != nil { return try await reconcile(bound: claim) }
     if !claim.spec.volumeName.isEmpty {
       guard let volume: PersistentVolume = volumes.get(name: claim.spec.volumeName) else {
@@ -140,16 +143,19 @@ final class PersistentVolumeController: Controller {
       return
     }
     guard storageClass.provisioner != "kubernetes.io/no-provisioner" else { return }
-    guard claim.metadata.annotations[VolumeMatching.storageProvisioner] == storageClass.provisioner else {
+    let isOurs: Bool = await drivers.socket(of: storageClass.provisioner) != nil
+    let isMarked: Bool = !isOurs || claim.metadata.finalizers.contains(Self.provisioningFinalizer)
+    guard isMarked, claim.metadata.annotations[VolumeMatching.storageProvisioner] == storageClass.provisioner else {
       var changed: PersistentVolumeClaim = claim
       changed.metadata.annotations[VolumeMatching.storageProvisioner] = storageClass.provisioner
       changed.metadata.annotations["volume.beta.kubernetes.io/storage-provisioner"] = storageClass.provisioner
+      if !isMarked { changed.metadata.finalizers.append(Self.provisioningFinalizer) }
       // The change comes back as an event, and with it this claim.
       claims.remember(try await client.update(changed))
       claimQueue.add(claim.key)
       return
     }
-    guard await drivers.socket(of: storageClass.provisioner) != nil else {
+    guard isOurs else {
       recorder.record(
         claim, .normal, reason: "ExternalProvisioning",
         message:
@@ -188,10 +194,12 @@ final class PersistentVolumeController: Controller {
     }
     var claim: PersistentVolumeClaim = claim
     if claim.spec.volumeName != volume.metadata.name || claim.metadata.annotations[VolumeMatching.bindCompleted] == nil
+      || claim.metadata.finalizers.contains(Self.provisioningFinalizer)
     {
       if claim.spec.volumeName.isEmpty { claim.metadata.annotations[VolumeMatching.boundByController] = "yes" }
       claim.spec.volumeName = volume.metadata.name
       claim.metadata.annotations[VolumeMatching.bindCompleted] = "yes"
+      claim.metadata.finalizers.removeAll { $0 == Self.provisioningFinalizer }
       claim = try await client.update(claim)
       claims.remember(claim)
     }

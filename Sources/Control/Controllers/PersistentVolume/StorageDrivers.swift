@@ -4,8 +4,17 @@ import CSI
 import FoundationEssentials
 import GRPCCore
 import GRPCSockets
-import KubeClient
 import Synchronization
+
+/// Why a call of a storage driver failed.
+struct StorageDriverError: Error, CustomStringConvertible {
+  /// What was called, and what came of it.
+  var message: String
+  /// Whether it may have been done nevertheless, or may still be: the answer was lost, or there was none.
+  var isInDoubt: Bool
+
+  var description: String { message }
+}
 
 /// The storage drivers of this machine, reached by their Unix sockets.
 ///
@@ -55,12 +64,12 @@ final class StorageDrivers: Sendable {
 
   /// Calls a driver's controller service.
   ///
-  /// - Throws: `KubeClientError` that says what the driver answered, or that it does not.
+  /// - Throws: `StorageDriverError` that says what the driver answered, or that it does not.
   func call<Answer: Sendable>(
     _ driver: String, _ what: String, _ work: @escaping @Sendable (Controller, CallOptions) async throws -> Answer
   ) async throws -> Answer {
     guard let path: String = await socket(of: driver) else {
-      throw KubeClientError(.connection, "the storage driver \(driver) has no socket here")
+      throw StorageDriverError(message: "the storage driver \(driver) has no socket here", isInDoubt: true)
     }
     var options: CallOptions = .defaults
     options.timeout = .seconds(60)
@@ -70,7 +79,9 @@ final class StorageDrivers: Sendable {
         try await work(Controller(wrapping: connection.client), given)
       }
     } catch let error as RPCError {
-      throw KubeClientError(.status, "\(what): rpc error: code = \(error.code) desc = \(error.message)", cause: nil)
+      throw StorageDriverError(
+        message: "\(what): rpc error: code = \(error.code) desc = \(error.message)",
+        isInDoubt: [.cancelled, .deadlineExceeded, .unavailable, .aborted].contains(error.code))
     }
   }
 

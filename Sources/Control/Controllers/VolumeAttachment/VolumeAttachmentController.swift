@@ -216,7 +216,7 @@ final class VolumeAttachmentController: Controller {
       changed.status.attached = true
       changed.status.clearAttachError()
       attachments.remember(try await client.updateStatus(changed))
-    } catch let error as KubeClientError where error.status == nil {
+    } catch let error as StorageDriverError {
       changed.status.attachError.message = error.message
       changed.status.attachError.time = .now
       try await client.updateStatus(changed)
@@ -230,8 +230,8 @@ final class VolumeAttachmentController: Controller {
         $0.name == attachment.spec.attacher
       })
     else {
-      throw KubeClientError(
-        .status, "the volume or the node of the attachment \(attachment.metadata.name) is not known yet")
+      throw StorageDriverError(
+        message: "the volume or the node of the attachment \(attachment.metadata.name) is not known yet", isInDoubt: false)
     }
     return (volume, driver.nodeID)
   }
