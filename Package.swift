@@ -244,8 +244,9 @@ let runtime: [Target] = [
 ]
 
 let network: [Target] = [
-  // The CNI plugins: bridge, host-local, loopback, portmap and their kin. No Foundation, no NIO.
-  room("CNIPlugins", "Network/CNIPlugins", ["JSON", "CNISpec", "Addresses", "Kernel", "CKernel", "Netlink", "Nftables"]),
+  // The CNI plugins: bridge, ptp, host-local, portmap and their kin. No Foundation, no NIO.
+  room("CNIPlugins", "Network/CNIPlugins",
+    ["JSON", "CNISpec", "Addresses", "Patterns", "Kernel", "CKernel", "Netlink", "Nftables"]),
 ]
 
 let storage: [Target] = [

@@ -24,6 +24,11 @@ struct CNISubject: Subject {
         "ips": [["version": "4", "address": "10.1.0.2/24", "gateway": "10.1.0.1", "interface": 0]], "routes": [["dst": "0.0.0.0/0"]], "dns": [:]],
     ],
     [
+      "cniVersion": "1.0.0", "name": "net", "type": "tuning", "mac": "00:11:22:33:44:55", "mtu": 1400, "promisc": true, "allmulti": false,
+      "txQLen": 100, "sysctl": ["net.ipv4.conf.IFNAME.arp_filter": "1", "net/core/somaxconn": "500"], "runtimeConfig": ["mac": "02:11:22:33:44:55"],
+      "ipam": ["type": "static", "addresses": [["address": "10.1.0.5/24", "gateway": "10.1.0.1"]], "routes": [["dst": "::/0"]]],
+    ],
+    [
       "cniVersion": "0.2.0", "name": "net", "type": "portmap",
       "prevResult": ["cniVersion": "0.2.0", "ip4": ["ip": "10.0.0.2/24", "gateway": "10.0.0.1", "routes": [["dst": "0.0.0.0/0", "gw": "10.0.0.1"]]], "dns": [:]],
     ],
@@ -85,6 +90,9 @@ struct CNISubject: Subject {
     // Reading the configuration touches nothing of the machine.
     _ = try? BridgePlugin(call)
     _ = try? HostLocalPlugin(call)
+    _ = try? PointToPointPlugin(call)
     _ = try? PortmapPlugin(call)
+    _ = try? StaticPlugin(call)
+    _ = try? TuningPlugin(call)
   }
 }

@@ -11,7 +11,7 @@ import re
 import subprocess
 
 DAEMONS = ("apiserver", "controller-manager", "scheduler", "runtime", "kubelet", "proxy", "dns", "csi-hostpath")
-HELPERS = ("apus-init", "bridge", "host-local", "portmap", "loopback")
+HELPERS = ("apus-init", "bridge", "host-local", "portmap", "loopback", "ptp", "static", "tuning")
 GROUPS = ("kubepods", "kubepods/burstable", "kubepods/besteffort")
 
 

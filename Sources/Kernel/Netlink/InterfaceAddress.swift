@@ -16,6 +16,8 @@ public struct InterfaceAddress: Hashable, Sendable {
     public static let tentative: Flags = Flags(rawValue: 0x40)
     /// Does not expire.
     public static let permanent: Flags = Flags(rawValue: 0x80)
+    /// The kernel adds no route to the prefix.
+    public static let noPrefixRoute: Flags = Flags(rawValue: 0x200)
   }
 
   /// The index of the link.

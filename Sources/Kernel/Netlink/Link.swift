@@ -22,6 +22,8 @@ public struct Link: Hashable, Sendable {
   public var kind: String = ""
   /// How many asked for promiscuous mode.
   public var promiscuity: Int = 0
+  /// The transmit queue's length, in packets.
+  public var transmitQueueLength: Int = 0
   /// The free text that goes with it.
   public var alias: String = ""
   /// Bytes and packets received and sent, errors and drops.
@@ -29,6 +31,10 @@ public struct Link: Hashable, Sendable {
 
   /// Whether it is administratively up.
   public var isUp: Bool { flags & 1 != 0 }
+  /// Whether promiscuous mode was asked for on the link itself.
+  public var isPromiscuous: Bool { flags & 0x100 != 0 }
+  /// Whether all multicast was asked for.
+  public var receivesAllMulticast: Bool { flags & 0x200 != 0 }
   /// Whether it is the loopback device.
   public var isLoopback: Bool { flags & 8 != 0 }
 
@@ -45,6 +51,7 @@ public struct Link: Hashable, Sendable {
     parent = attributes.number(LinkAttribute.link)
     alias = attributes.text(LinkAttribute.alias) ?? ""
     promiscuity = Int(attributes.number(LinkAttribute.promiscuity, as: UInt32.self) ?? 0)
+    transmitQueueLength = Int(attributes.number(LinkAttribute.transmitQueueLength, as: UInt32.self) ?? 0)
     kind = attributes.nested(LinkAttribute.linkInformation)?.text(LinkAttribute.kind) ?? ""
     if let raw: ArraySlice<UInt8> = attributes[LinkAttribute.statistics64] { statistics = LinkStatistics(raw) }
   }

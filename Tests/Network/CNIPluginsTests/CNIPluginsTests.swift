@@ -10,50 +10,6 @@ import Testing
 
 @testable import CNIPlugins
 
-/// A host and a container, each a fresh network namespace, and a folder for leases. All blocking, on one thread.
-private struct Stage {
-  let folder: String
-  let container: Int32
-
-  var namespacePath: String { "/proc/self/fd/\(container)" }
-
-  static func run(_ body: (Stage) throws -> Void) throws {
-    let folder: String = NSTemporaryDirectory() + "apus-cni-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    // The plugin that manages addresses is found on the path; that it is this very program makes it a call.
-    try FileManager.default.createSymbolicLink(atPath: folder + "/host-local", withDestinationPath: "/proc/self/exe")
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try NetworkNamespace.withNew {
-      let container: Int32 = try NetworkNamespace.withNew { open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC) }
-      defer { close(container) }
-      try body(Stage(folder: folder, container: container))
-    }
-  }
-
-  func call(_ command: PluginCall.Command, _ configuration: JSONValue, id: String = "c1") throws -> PluginCall {
-    let call: PluginCall = try PluginCall(
-      command: command, containerID: id, namespacePath: namespacePath, interfaceName: "eth0", argumentText: "",
-      path: folder, input: configuration.bytes)
-    try call.validate(supported: CNIVersion.all)
-    return call
-  }
-
-  var bridge: JSONValue {
-    [
-      "cniVersion": "1.1.0", "name": "net", "type": "bridge", "bridge": "br-test", "isGateway": true, "ipMasq": true,
-      "hairpinMode": true,
-      "ipam": [
-        "type": "host-local", "dataDir": .string(folder + "/leases"), "ranges": [[["subnet": "10.88.0.0/24"]]],
-        "routes": [["dst": "0.0.0.0/0"]],
-      ],
-    ]
-  }
-
-  var leases: [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: folder + "/leases/net")) ?? []).filter { IPAddress($0) != nil }
-  }
-}
-
 @Suite(.enabled(if: geteuid() == 0, "links need root")) struct CNIPluginsTests {
   @Test func `a container is attached, checked and detached twice`() throws {
     try Stage.run { stage in

@@ -42,20 +42,20 @@ struct BridgeConfiguration {
     let name: String = json["bridge"].string ?? ""
     bridge = name.isEmpty ? "cni0" : name
     try CNIValidation.interfaceName(bridge)
-    isDefaultGateway = try Self.flag(json, "isDefaultGateway")
-    let saysGateway: Bool = try Self.flag(json, "isGateway")
+    isDefaultGateway = try json.flag("isDefaultGateway")
+    let saysGateway: Bool = try json.flag("isGateway")
     isGateway = saysGateway || isDefaultGateway
-    forcesAddress = try Self.flag(json, "forceAddress")
-    masquerades = try Self.flag(json, "ipMasq")
-    isHairpin = try Self.flag(json, "hairpinMode")
-    isPromiscuous = try Self.flag(json, "promiscMode")
-    keepsDefaultVLAN = json["preserveDefaultVlan"].isNull ? true : try Self.flag(json, "preserveDefaultVlan")
-    isIsolated = try Self.flag(json, "portIsolation")
-    detectsDuplicates = try Self.flag(json, "enabledad")
-    isInterfaceDisabled = try Self.flag(json, "disableContainerInterface")
+    forcesAddress = try json.flag("forceAddress")
+    masquerades = try json.flag("ipMasq")
+    isHairpin = try json.flag("hairpinMode")
+    isPromiscuous = try json.flag("promiscMode")
+    keepsDefaultVLAN = json["preserveDefaultVlan"].isNull ? true : try json.flag("preserveDefaultVlan")
+    isIsolated = try json.flag("portIsolation")
+    detectsDuplicates = try json.flag("enabledad")
+    isInterfaceDisabled = try json.flag("disableContainerInterface")
     dns = CNIResult.DNS(json: json["dns"])
-    mtu = try Self.number(json, "mtu", in: 0...65_535).flatMap { $0 == 0 ? nil : $0 }
-    vlan = try Self.number(json, "vlan", in: 0...4094).flatMap { $0 == 0 ? nil : UInt16($0) }
+    mtu = try json.mtu()
+    vlan = try json.number("vlan", in: 0...4094).flatMap { $0 == 0 ? nil : UInt16($0) }
     mac = nil
     try validate(json)
     // The runtime's wish goes before the user's, and that before CNI_ARGS.
@@ -63,8 +63,7 @@ struct BridgeConfiguration {
       json.at("runtimeConfig", "mac").string, json.at("args", "cni", "mac").string, call.arguments["MAC"],
     ]
     if let text: String = wishes.compactMap({ $0 }).first(where: { !$0.isEmpty }) {
-      guard let address: MACAddress = MACAddress(text) else { throw Self.invalid("invalid MAC address \"\(text)\"") }
-      mac = address
+      mac = try MACAddress(configured: text)
     }
   }
 
@@ -82,21 +81,5 @@ struct BridgeConfiguration {
 
   private static func invalid(_ message: String) -> CNIError {
     CNIError(CNIError.Code.invalidConfiguration, message)
-  }
-
-  private static func flag(_ json: JSONValue, _ key: String) throws(CNIError) -> Bool {
-    if json[key].isNull { return false }
-    guard let value: Bool = json[key].bool else {
-      throw CNIError(CNIError.Code.decodingFailure, "failed to load netconf: \(key) must be true or false")
-    }
-    return value
-  }
-
-  private static func number(_ json: JSONValue, _ key: String, in range: ClosedRange<Int64>) throws(CNIError) -> Int? {
-    if json[key].isNull { return nil }
-    guard let value: Int64 = json[key].int, range.contains(value) else {
-      throw invalid("invalid \(key) \(json[key].text) (must be between \(range.lowerBound) and \(range.upperBound) inclusive)")
-    }
-    return Int(value)
   }
 }

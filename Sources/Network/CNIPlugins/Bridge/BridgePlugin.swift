@@ -26,13 +26,7 @@ public struct BridgePlugin: Plugin {
     var undo: Undo = Undo()
     do throws(CNIError) {
       var addresses: CNIResult?
-      if let ipam {
-        addresses = try ipam.add()
-        undo.add { () throws(CNIError) in try ipam.perform(.delete) }
-        guard addresses?.ips.isEmpty == false else {
-          throw CNIError(CNIError.Code.plugin, "IPAM plugin returned missing IP config")
-        }
-      }
+      if let ipam { addresses = try ipam.add(&undo) }
       return try attach(namespace, addresses, &undo)
     } catch {
       throw undo.failing(with: error)
@@ -53,7 +47,7 @@ public struct BridgePlugin: Plugin {
       try kernel("set up gateway") {
         for prefix: IPPrefix in gateways(of: result) {
           try hostBridge.addGateway(prefix, bridge, &socket)
-          try HostBridge.enableForwarding(prefix.family)
+          try Sysctl.enableForwarding(prefix.family)
         }
       }
     }
@@ -61,13 +55,7 @@ public struct BridgePlugin: Plugin {
       try containerLink.create(port: bridge, in: namespace.fileDescriptor, &socket)
     }
     Failpoints.reach("bridge.ADD.link")
-    let hostIndex: Int32 = hostLink.index
-    undo.add { () throws(CNIError) in
-      try kernel("delete veth pair") {
-        var socket: NetlinkSocket = try NetlinkSocket(.route)
-        try socket.perform(.deleteLink(.index(hostIndex)))
-      }
-    }
+    undo.add(VethPair.removal(ofHostLink: hostLink.index))
     let inside: Link = try kernel("set up \(call.interfaceName) in the container") {
       try namespace.withEntered {
         var socket: NetlinkSocket = try NetlinkSocket(.route)
@@ -84,15 +72,12 @@ public struct BridgePlugin: Plugin {
     // The bridge's hardware address may have changed with its first port.
     let bridgeNow: Link = try kernel("look at the bridge") { try socket.existingLink(.index(bridge.index)) }
     result.interfaces = [
-      CNIResult.Interface(name: bridgeNow.name, mac: text(bridgeNow.mac), mtu: bridgeNow.mtu),
-      CNIResult.Interface(name: hostLink.name, mac: text(hostLink.mac), mtu: hostLink.mtu),
-      CNIResult.Interface(name: inside.name, mac: text(inside.mac), mtu: inside.mtu, sandbox: call.namespacePath),
+      CNIResult.Interface(bridgeNow), CNIResult.Interface(hostLink),
+      CNIResult.Interface(inside, sandbox: call.namespacePath),
     ]
     for place: Int in result.ips.indices { result.ips[place].interface = 2 }
     return result
   }
-
-  private func text(_ mac: MACAddress?) -> String { mac?.description ?? "" }
 
   /// Fills in gateways that the IPAM plugin left out, and the default routes that lead to them.
   private func completeGateways(_ result: inout CNIResult) throws(CNIError) {
@@ -137,16 +122,7 @@ public struct BridgePlugin: Plugin {
 
   public func delete() throws(CNIError) {
     // Whatever of it is left goes; the addresses last, so that nobody else gets them too early.
-    if namespaceExists(call.namespacePath) {
-      try inContainer(call.namespacePath) { socket in
-        do throws(NetlinkError) {
-          try socket.perform(.deleteLink(.name(call.interfaceName)))
-        } catch {
-          // ENODEV: it is gone already.
-          guard error.errorNumber == 19 else { throw error }
-        }
-      }
-    }
+    try VethPair.delete(call)
     Failpoints.reach("bridge.DEL.link")
     if configuration.masquerades { try Masquerade.remove(network: call.networkName, call.attachment) }
     try ipam?.perform(.delete)
@@ -154,27 +130,17 @@ public struct BridgePlugin: Plugin {
 
   public func check() throws(CNIError) {
     try ipam?.perform(.check)
-    guard let previous: CNIResult = try call.previousResult() else {
-      throw CNIError(CNIError.Code.invalidConfiguration, "required prevResult missing")
-    }
-    guard let inside = previous.interfaces.firstIndex(where: {
-      $0.sandbox == call.namespacePath && $0.name == call.interfaceName
-    }) else {
-      throw CNIError(CNIError.Code.plugin, "sandbox in prevResult does not match CNI_NETNS \(call.namespacePath)")
-    }
+    let check: InterfaceCheck = try InterfaceCheck(call)
     try kernel("check the bridge") {
       var socket: NetlinkSocket = try NetlinkSocket(.route)
-      for interface in previous.interfaces where interface.sandbox.isEmpty {
+      for interface in check.previous.interfaces where interface.sandbox.isEmpty {
         let link: Link = try socket.existingLink(.name(interface.name))
         if !interface.mac.isEmpty, link.mac?.description != interface.mac, link.name != configuration.bridge {
           throw CNIError(CNIError.Code.plugin, "MAC of \(link.name) is not \(interface.mac)")
         }
       }
     }
-    let ips: [CNIResult.IPConfiguration] = previous.ips.filter { $0.interface == inside || $0.interface == nil }
-    try InterfaceCheck(
-      namespacePath: call.namespacePath, interface: previous.interfaces[inside], ips: ips, routes: previous.routes
-    ).run()
+    try check.run()
   }
 
   public func status() throws(CNIError) { try ipam?.perform(.status) }

@@ -60,12 +60,4 @@ struct HostBridge {
     if let mac = bridge.mac { requests.append(.setLink(.index(bridge.index), LinkSettings(mac: mac))) }
     for case let error? in try socket.performEach(requests) where error.errorNumber != 17 { throw error }
   }
-
-  /// Makes the host forward packets of a family.
-  static func enableForwarding(_ family: IPFamily) throws(CNIError) {
-    switch family {
-    case .v4: try Sysctl.set("net/ipv4/ip_forward", "1")
-    case .v6: try Sysctl.set("net/ipv6/conf/all/forwarding", "1")
-    }
-  }
 }

@@ -18,7 +18,17 @@ struct IPAM {
     self.type = type
   }
 
-  func add() throws(CNIError) -> CNIResult {
+  /// Takes addresses, and adds giving them back to what is undone on failure.
+  func add(_ undo: inout Undo) throws(CNIError) -> CNIResult {
+    let addresses: CNIResult = try add()
+    undo.add { () throws(CNIError) in try perform(.delete) }
+    guard !addresses.ips.isEmpty else {
+      throw CNIError(CNIError.Code.plugin, "IPAM plugin returned missing IP config")
+    }
+    return addresses
+  }
+
+  private func add() throws(CNIError) -> CNIResult {
     if let own: any Plugin.Type = try ownPlugin() { return try own.init(call).add() }
     let output: [UInt8] = try execute(.add)
     let json: JSONValue

@@ -6,10 +6,29 @@ import Netlink
 
 /// Compares a link in a container with what ADD said of it.
 struct InterfaceCheck {
-  let namespacePath: String
-  let interface: CNIResult.Interface
-  let ips: [CNIResult.IPConfiguration]
-  let routes: [CNIResult.Route]
+  /// What ADD said.
+  let previous: CNIResult
+  private let namespacePath: String
+  private let interface: CNIResult.Interface
+  private let ips: [CNIResult.IPConfiguration]
+  private let routes: [CNIResult.Route]
+
+  /// Finds the container's link in the result that came before.
+  init(_ call: PluginCall) throws(CNIError) {
+    guard let previous: CNIResult = try call.previousResult() else {
+      throw CNIError(CNIError.Code.invalidConfiguration, "required prevResult missing")
+    }
+    guard let inside = previous.interfaces.firstIndex(where: {
+      $0.sandbox == call.namespacePath && $0.name == call.interfaceName
+    }) else {
+      throw CNIError(CNIError.Code.plugin, "sandbox in prevResult does not match CNI_NETNS \(call.namespacePath)")
+    }
+    self.previous = previous
+    namespacePath = call.namespacePath
+    interface = previous.interfaces[inside]
+    ips = previous.ips.filter { $0.interface == inside || $0.interface == nil }
+    routes = previous.routes
+  }
 
   func run() throws(CNIError) {
     try inContainer(namespacePath) { socket in
@@ -36,4 +55,11 @@ struct InterfaceCheck {
   }
 
   private func failure(_ message: String) -> CNIError { CNIError(CNIError.Code.plugin, message) }
+}
+
+extension CNIResult.Interface {
+  /// A link as a result tells it.
+  init(_ link: Link, sandbox: String = "") {
+    self.init(name: link.name, mac: link.mac?.description ?? "", mtu: link.mtu, sandbox: sandbox)
+  }
 }
