@@ -47,13 +47,17 @@ public final class KubeClient: Sendable {
   }
 
   /// The body of a GET of any path, as in `/readyz` or `/openapi/v3`.
-  public func raw(_ path: String, accept: String = "*/*") async throws(KubeClientError) -> [UInt8] {
-    try await transport.send(APIRequest(path: path, accept: accept)).body
+  public func raw(
+    _ path: String, query: [(String, String)] = [], accept: String = "*/*"
+  ) async throws(KubeClientError) -> [UInt8] {
+    try await transport.send(APIRequest(path: path, query: query, accept: accept)).body
   }
 
   /// The JSON document of a GET of any path.
-  public func document(_ path: String, accept: String = "application/json") async throws(KubeClientError) -> JSONValue {
-    try Self.json(try await raw(path, accept: accept))
+  public func document(
+    _ path: String, query: [(String, String)] = [], accept: String = "application/json"
+  ) async throws(KubeClientError) -> JSONValue {
+    try Self.json(try await raw(path, query: query, accept: accept))
   }
 
   static func json(_ body: [UInt8]) throws(KubeClientError) -> JSONValue {

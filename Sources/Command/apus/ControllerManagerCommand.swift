@@ -25,6 +25,17 @@ enum ControllerManagerCommand: DaemonCommand {
     flags.int("node-cidr-mask-size-ipv4", "the length of a node's IPv4 prefix")
     flags.duration("node-monitor-grace-period", default: "50s", "how long a node may say nothing")
     flags.int("terminated-pod-gc-threshold", default: 12500, "how many ended pods are kept")
+    flags.duration("horizontal-pod-autoscaler-sync-period", default: "15s", "how often autoscalers look at metrics")
+    flags.string("horizontal-pod-autoscaler-tolerance", default: "0.1", "by how much usage may differ from its target")
+    flags.duration(
+      "horizontal-pod-autoscaler-downscale-stabilization", default: "5m",
+      "how long a higher number of replicas holds against a lower one")
+    flags.duration(
+      "horizontal-pod-autoscaler-cpu-initialization-period", default: "5m",
+      "for how long after its start a pod's processor time counts only while it is ready")
+    flags.duration(
+      "horizontal-pod-autoscaler-initial-readiness-delay", default: "30s",
+      "until when after its start a pod's first change of readiness counts as part of its start")
     flags.bool("use-service-account-credentials", "let each controller work as a service account of its own")
     flags.map("csi-address", "where a storage driver listens: DRIVER=unix:///PATH")
     flags.string(
@@ -66,7 +77,7 @@ enum ControllerManagerCommand: DaemonCommand {
       [
         "min-resync-period", "node-monitor-period", "node-startup-grace-period", "pvclaimbinder-sync-period",
         "resource-quota-sync-period", "namespace-sync-period", "attach-detach-reconcile-sync-period",
-        "horizontal-pod-autoscaler-sync-period", "controller-start-interval",
+        "controller-start-interval",
       ],
       "controllers work when something changes, not periodically")
     flags.ignored(
@@ -104,6 +115,7 @@ enum ControllerManagerCommand: DaemonCommand {
     configuration.nodeMonitorGracePeriod =
       values.duration("node-monitor-grace-period") ?? configuration.nodeMonitorGracePeriod
     configuration.terminatedPodsMax = values.int("terminated-pod-gc-threshold") ?? configuration.terminatedPodsMax
+    configuration.autoscaling = try autoscaling(values)
     configuration.usesServiceAccounts = values.bool("use-service-account-credentials")
     configuration.storageSockets = values.map("csi-address")
     configuration.storageSocketDirectory = values.string("csi-socket-directory") ?? configuration.storageSocketDirectory
@@ -113,5 +125,19 @@ enum ControllerManagerCommand: DaemonCommand {
     let logger = logger(values)
     let health: HealthPort? = try HealthPort(values, command: "apus \(name)", logger: logger)
     try await serve([ControllerManager(configuration: configuration, logger: logger)] + (health.map { [$0] } ?? []), logger: logger)
+  }
+
+  private static func autoscaling(_ values: FlagValues) throws -> AutoscalingConfiguration {
+    let prefix: String = "horizontal-pod-autoscaler-"
+    var settings: AutoscalingConfiguration = AutoscalingConfiguration()
+    settings.period = values.duration(prefix + "sync-period") ?? settings.period
+    settings.downscaleWindow = values.duration(prefix + "downscale-stabilization") ?? settings.downscaleWindow
+    settings.startPeriod = values.duration(prefix + "cpu-initialization-period") ?? settings.startPeriod
+    settings.readinessDelay = values.duration(prefix + "initial-readiness-delay") ?? settings.readinessDelay
+    guard let tolerance: Double = values.string(prefix + "tolerance").flatMap(Double.init), (0...1).contains(tolerance) else {
+      throw FlagError(command: "apus \(name)", message: "--\(prefix)tolerance must be a number between 0 and 1")
+    }
+    settings.tolerance = tolerance
+    return settings
   }
 }

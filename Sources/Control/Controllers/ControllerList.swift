@@ -26,6 +26,7 @@ enum ControllerList {
     AttributesClassProtectionController.self,
     EphemeralVolumeController.self,
     DisruptionController.self,
+    HorizontalPodAutoscalerController.self,
     ResourceQuotaController.self,
     ClusterRoleAggregationController.self,
     TTLAfterFinishedController.self,

@@ -28,6 +28,8 @@ public struct ControllerManagerConfiguration: Sendable {
   public var nodeMonitorGracePeriod: Duration = .seconds(50)
   /// How many ended pods are kept before the oldest are deleted.
   public var terminatedPodsMax: Int = 12500
+  /// How pods are autoscaled.
+  public var autoscaling: AutoscalingConfiguration = AutoscalingConfiguration()
   /// Where the sockets of storage drivers are, by driver.
   public var storageSockets: [String: String] = [:]
   /// A folder with a folder for each storage driver, which has its socket `csi.sock`.
