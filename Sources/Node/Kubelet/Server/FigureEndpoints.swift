@@ -15,6 +15,8 @@ import NIOHTTP1
 struct FigureEndpoints: Sendable {
   let services: PodServices
   let supervisor: PodSupervisor
+  /// The node's own usage.
+  let node: NodeFigures = NodeFigures()
 
   /// `/pods`: the pods of this node as a PodList.
   func pods(_ response: HTTPResponseWriter) async throws {
@@ -32,99 +34,19 @@ struct FigureEndpoints: Sendable {
     ])
   }
 
-  // MARK: Summary
-
   /// `/stats/summary`: what node, pods and containers use.
   func summary(_ response: HTTPResponseWriter) async throws {
-    let now: String = Timestamp.now.rfc3339
-    var pods: [JSONValue] = []
-    for (key, containers) in try await containersByPod() {
-      pods.append([
-        "podRef": ["name": .string(key.name), "namespace": .string(key.namespace), "uid": .string(key.uid)],
-        "startTime": .string(now),
-        "containers": .array(containers.map { Self.container($0, now) }),
-        "cpu": [
-          "time": .string(now),
-          "usageNanoCores": JSONValue(containers.map(\.cpu.usageNanoCores.value).reduce(0, &+)),
-          "usageCoreNanoSeconds": JSONValue(containers.map(\.cpu.usageCoreNanoSeconds.value).reduce(0, &+)),
-        ],
-        "memory": [
-          "time": .string(now),
-          "workingSetBytes": JSONValue(containers.map(\.memory.workingSetBytes.value).reduce(0, &+)),
-          "usageBytes": JSONValue(containers.map(\.memory.usageBytes.value).reduce(0, &+)),
-          "rssBytes": JSONValue(containers.map(\.memory.rssBytes.value).reduce(0, &+)),
-        ],
-      ])
-    }
-    try await response.sendJSON(["node": node(now), "pods": .array(pods)])
+    let summary: StatsSummary = StatsSummary(
+      nodeName: services.configuration.nodeName, node: node.usage(), pods: try await podFigures(),
+      storage: try? Files.usage(of: services.configuration.rootDirectory))
+    try await response.sendJSON(summary.document)
   }
 
-  private func node(_ now: String) -> JSONValue {
-    let memory: [String: Int64] = MachineFacts.memoryInfo()
-    let total: Int64 = memory["MemTotal"] ?? 0
-    let available: Int64 = memory["MemAvailable"] ?? 0
-    var value: JSONValue = [
-      "nodeName": .string(services.configuration.nodeName), "startTime": .string(now),
-      "cpu": ["time": .string(now), "usageCoreNanoSeconds": .int(Self.machineCPU())],
-      "memory": [
-        "time": .string(now), "availableBytes": .int(available), "workingSetBytes": .int(total - available),
-        "usageBytes": .int(total - (memory["MemFree"] ?? 0)),
-      ],
-    ]
-    if let usage: Files.FileSystemUsage = try? Files.usage(of: services.configuration.rootDirectory) {
-      value["fs"] = [
-        "time": .string(now), "availableBytes": JSONValue(usage.availableBytes), "capacityBytes": JSONValue(usage.totalBytes),
-        "usedBytes": JSONValue(usage.totalBytes - usage.freeBytes), "inodesFree": JSONValue(usage.freeInodes),
-        "inodes": JSONValue(usage.totalInodes), "inodesUsed": JSONValue(usage.totalInodes - usage.freeInodes),
-      ]
-    }
-    return value
-  }
-
-  /// The time that all processors have worked, in nanoseconds.
-  private static func machineCPU() -> Int64 {
-    let text: String = (try? Files.readText("/proc/stat")) ?? ""
-    let ticks: [Int64] = text.prefix { $0 != "\n" }.split(separator: " ").dropFirst().compactMap { Int64($0) }
-    guard ticks.count >= 8 else { return 0 }
-    // Everything but idle and waiting, in hundredths of a second.
-    return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) * 10_000_000
-  }
-
-  private static func container(_ stats: CRIContainerStats, _ now: String) -> JSONValue {
-    [
-      "name": .string(stats.attributes.metadata.name), "startTime": .string(now),
-      "cpu": [
-        "time": .string(now), "usageNanoCores": JSONValue(stats.cpu.usageNanoCores.value),
-        "usageCoreNanoSeconds": JSONValue(stats.cpu.usageCoreNanoSeconds.value),
-      ],
-      "memory": [
-        "time": .string(now), "workingSetBytes": JSONValue(stats.memory.workingSetBytes.value),
-        "usageBytes": JSONValue(stats.memory.usageBytes.value), "rssBytes": JSONValue(stats.memory.rssBytes.value),
-        "pageFaults": JSONValue(stats.memory.pageFaults.value), "majorPageFaults": JSONValue(stats.memory.majorPageFaults.value),
-      ],
-      "rootfs": [
-        "time": .string(now), "usedBytes": JSONValue(stats.writableLayer.usedBytes.value),
-        "inodesUsed": JSONValue(stats.writableLayer.inodesUsed.value),
-      ],
-    ]
-  }
-
-  private struct PodKey: Hashable {
-    var namespace: String
-    var name: String
-    var uid: String
-  }
-
-  private func containersByPod() async throws -> [(key: PodKey, value: [CRIContainerStats])] {
-    var pods: [PodKey: [CRIContainerStats]] = [:]
-    for stats: CRIContainerStats in try await services.runtime.containerStats() {
-      let labels: [String: String] = stats.attributes.labels
-      let key: PodKey = PodKey(
-        namespace: labels[RuntimeLabel.podNamespace] ?? "", name: labels[RuntimeLabel.podName] ?? "",
-        uid: labels[RuntimeLabel.podUID] ?? "")
-      pods[key, default: []].append(stats)
-    }
-    return pods.sorted { ($0.key.namespace, $0.key.name) < ($1.key.namespace, $1.key.name) }
+  private func podFigures() async throws -> [PodFigures] {
+    // A runtime need not have figures of sandboxes; those of the containers are summed up then.
+    let sandboxes: [CRIPodSandboxStats] = (try? await services.runtime.podSandboxStats()) ?? []
+    return PodFigures.all(
+      containers: try await services.runtime.containerStats(), sandboxes: sandboxes, pods: await supervisor.pods())
   }
 
   // MARK: Metrics
@@ -153,54 +75,73 @@ struct FigureEndpoints: Sendable {
   }
 
   private func resourceMetrics(_ text: inout MetricsText) async throws {
-    let pods: [(key: PodKey, value: [CRIContainerStats])] = try await containersByPod()
-    func labels(_ key: PodKey, _ stats: CRIContainerStats) -> [String: String] {
-      ["container": stats.attributes.metadata.name, "namespace": key.namespace, "pod": key.name]
-    }
-    text.family("container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the container in core-seconds")
-    for (key, list) in pods {
-      for stats in list {
-        text.sample(
-          "container_cpu_usage_seconds_total", labels(key, stats), Double(stats.cpu.usageCoreNanoSeconds.value) / 1e9)
+    let pods: [PodFigures] = try await podFigures()
+    let now: Int64 = Timestamp.now.seconds * 1000
+    func containers(_ name: String, _ type: String, _ help: String, _ value: (PodFigures.Container) -> Double?) {
+      text.family(name, type, help)
+      for pod: PodFigures in pods {
+        for container: PodFigures.Container in pod.containers {
+          guard let value: Double = value(container) else { continue }
+          text.sample(
+            name, ["container": container.name, "namespace": pod.namespace, "pod": pod.name], value, milliseconds: now)
+        }
       }
     }
-    text.family("container_memory_working_set_bytes", "gauge", "Current working set of the container in bytes")
-    for (key, list) in pods {
-      for stats in list {
-        text.sample("container_memory_working_set_bytes", labels(key, stats), Double(stats.memory.workingSetBytes.value))
+    func each(_ name: String, _ type: String, _ help: String, _ value: (PodFigures) -> UInt64) {
+      text.family(name, type, help)
+      for pod: PodFigures in pods {
+        text.sample(name, ["namespace": pod.namespace, "pod": pod.name], Double(value(pod)), milliseconds: now)
       }
     }
-    text.family("node_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the node in core-seconds")
-    text.sample("node_cpu_usage_seconds_total", [:], Double(Self.machineCPU()) / 1e9)
-    let memory: [String: Int64] = MachineFacts.memoryInfo()
-    text.family("node_memory_working_set_bytes", "gauge", "Current working set of the node in bytes")
-    text.sample(
-      "node_memory_working_set_bytes", [:], Double((memory["MemTotal"] ?? 0) - (memory["MemAvailable"] ?? 0)))
-    text.family("pod_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the pod in core-seconds")
-    for (key, list) in pods {
-      let total: UInt64 = list.map(\.cpu.usageCoreNanoSeconds.value).reduce(0, &+)
-      text.sample("pod_cpu_usage_seconds_total", ["namespace": key.namespace, "pod": key.name], Double(total) / 1e9)
+    containers(
+      "container_cpu_usage_seconds_total", "counter",
+      "[STABLE] Cumulative cpu time consumed by the container in core-seconds"
+    ) { Double($0.stats.cpu.usageCoreNanoSeconds.value) / 1e9 }
+    containers(
+      "container_memory_working_set_bytes", "gauge", "[STABLE] Current working set of the container in bytes"
+    ) { Double($0.stats.memory.workingSetBytes.value) }
+    containers(
+      "container_start_time_seconds", "gauge",
+      "[STABLE] Start time of the container since unix epoch in seconds"
+    ) { $0.startTime?.timeInterval }
+    containers(
+      "container_swap_usage_bytes", "gauge", "[ALPHA] Current amount of the container swap usage in bytes. Reported only on non-windows systems"
+    ) { Double($0.stats.swap.swapUsageBytes.value) }
+    let usage: NodeFigures.Usage = node.usage()
+    text.family(
+      "node_cpu_usage_seconds_total", "counter", "[STABLE] Cumulative cpu time consumed by the node in core-seconds")
+    text.sample("node_cpu_usage_seconds_total", [:], Double(usage.coreNanoseconds) / 1e9, milliseconds: now)
+    text.family("node_memory_working_set_bytes", "gauge", "[STABLE] Current working set of the node in bytes")
+    text.sample("node_memory_working_set_bytes", [:], Double(usage.workingSetBytes), milliseconds: now)
+    text.family("node_swap_usage_bytes", "gauge", "[ALPHA] Current swap usage of the node in bytes. Reported only on non-windows systems")
+    text.sample("node_swap_usage_bytes", [:], Double(usage.swapBytes), milliseconds: now)
+    text.family(
+      "pod_cpu_usage_seconds_total", "counter", "[STABLE] Cumulative cpu time consumed by the pod in core-seconds")
+    for pod: PodFigures in pods {
+      text.sample(
+        "pod_cpu_usage_seconds_total", ["namespace": pod.namespace, "pod": pod.name],
+        Double(pod.processor.usageCoreNanoSeconds.value) / 1e9, milliseconds: now)
     }
-    text.family("pod_memory_working_set_bytes", "gauge", "Current working set of the pod in bytes")
-    for (key, list) in pods {
-      let total: UInt64 = list.map(\.memory.workingSetBytes.value).reduce(0, &+)
-      text.sample("pod_memory_working_set_bytes", ["namespace": key.namespace, "pod": key.name], Double(total))
+    each("pod_memory_working_set_bytes", "gauge", "[STABLE] Current working set of the pod in bytes") {
+      $0.memory.workingSetBytes.value
     }
-    text.family("resource_scrape_error", "gauge", "1 if there was an error while getting container metrics, 0 otherwise")
+    text.family(
+      "resource_scrape_error", "gauge", "[STABLE] 1 if there was an error while getting container metrics, 0 otherwise")
     text.sample("resource_scrape_error", [:], 0)
   }
 
   private func containerMetrics(_ text: inout MetricsText) async throws {
     text.family("container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed in seconds.")
     text.family("container_memory_usage_bytes", "gauge", "Current memory usage in bytes, including all memory.")
-    for (key, list) in try await containersByPod() {
-      for stats: CRIContainerStats in list {
+    for pod: PodFigures in try await podFigures() {
+      for container: PodFigures.Container in pod.containers {
         let labels: [String: String] = [
-          "container": stats.attributes.metadata.name, "namespace": key.namespace, "pod": key.name, "id": stats.attributes.id,
+          "container": container.name, "namespace": pod.namespace, "pod": pod.name, "id": container.stats.attributes.id,
         ]
-        text.sample("container_cpu_usage_seconds_total", labels, Double(stats.cpu.usageCoreNanoSeconds.value) / 1e9)
-        text.sample("container_memory_usage_bytes", labels, Double(stats.memory.usageBytes.value))
-        text.sample("container_memory_working_set_bytes", labels, Double(stats.memory.workingSetBytes.value))
+        text.sample(
+          "container_cpu_usage_seconds_total", labels, Double(container.stats.cpu.usageCoreNanoSeconds.value) / 1e9)
+        text.sample("container_memory_usage_bytes", labels, Double(container.stats.memory.usageBytes.value))
+        text.sample("container_memory_working_set_bytes", labels, Double(container.stats.memory.workingSetBytes.value))
       }
     }
   }
@@ -214,8 +155,10 @@ struct MetricsText: Sendable {
     text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
   }
 
-  mutating func sample(_ name: String, _ labels: [String: String], _ value: Double) {
+  /// - Parameter milliseconds: when the value was taken, since 1970.
+  mutating func sample(_ name: String, _ labels: [String: String], _ value: Double, milliseconds: Int64? = nil) {
     let list: String = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\(DownwardFields.quoted($0.value))" }.joined(separator: ",")
-    text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
+    let time: String = milliseconds.map { " \($0)" } ?? ""
+    text += list.isEmpty ? "\(name) \(value)\(time)\n" : "\(name){\(list)} \(value)\(time)\n"
   }
 }
