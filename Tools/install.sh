@@ -20,7 +20,7 @@ for program in apus-shim apus-init apus-cni; do
 done
 install --directory "$destination/opt/cni/bin"
 install --mode=755 --strip "$built/apus-cni" "$destination/opt/cni/bin/bridge"
-for plugin in host-local loopback portmap ptp static tuning; do
+for plugin in bandwidth firewall host-local loopback portmap ptp static tuning; do
   ln --force "$destination/opt/cni/bin/bridge" "$destination/opt/cni/bin/$plugin"
 done
 for unit in deploy/systemd/*.service; do

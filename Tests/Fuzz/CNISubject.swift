@@ -26,6 +26,8 @@ struct CNISubject: Subject {
     [
       "cniVersion": "1.0.0", "name": "net", "type": "tuning", "mac": "00:11:22:33:44:55", "mtu": 1400, "promisc": true, "allmulti": false,
       "txQLen": 100, "sysctl": ["net.ipv4.conf.IFNAME.arp_filter": "1", "net/core/somaxconn": "500"], "runtimeConfig": ["mac": "02:11:22:33:44:55"],
+      "ingressRate": 8000, "ingressBurst": 8000, "egressRate": 8000, "egressBurst": 8000, "shapedSubnets": [],
+      "backend": "iptables", "iptablesAdminChainName": "MINE", "ingressPolicy": "open",
       "ipam": ["type": "static", "addresses": [["address": "10.1.0.5/24", "gateway": "10.1.0.1"]], "routes": [["dst": "::/0"]]],
     ],
     [
@@ -88,7 +90,9 @@ struct CNISubject: Subject {
     _ = try? call.previousResult()
     _ = call.validAttachments
     // Reading the configuration touches nothing of the machine.
+    _ = try? BandwidthPlugin(call)
     _ = try? BridgePlugin(call)
+    _ = try? FirewallPlugin(call)
     _ = try? HostLocalPlugin(call)
     _ = try? PointToPointPlugin(call)
     _ = try? PortmapPlugin(call)

@@ -11,7 +11,7 @@ import re
 import subprocess
 
 DAEMONS = ("apiserver", "controller-manager", "scheduler", "runtime", "kubelet", "proxy", "dns", "csi-hostpath")
-HELPERS = ("apus-init", "bridge", "host-local", "portmap", "loopback", "ptp", "static", "tuning")
+HELPERS = ("apus-init", "bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning")
 GROUPS = ("kubepods", "kubepods/burstable", "kubepods/besteffort")
 
 

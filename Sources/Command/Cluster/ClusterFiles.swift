@@ -7,7 +7,9 @@ struct ClusterFiles {
   let cluster: ClusterConfiguration
 
   /// The plugins that `apus-cni` is, one name each.
-  static let plugins: [String] = ["bridge", "host-local", "loopback", "portmap", "ptp", "static", "tuning"]
+  static let plugins: [String] = [
+    "bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning",
+  ]
   /// The name of the bridge that pods are on.
   static let bridge: String = "cni0"
   /// The name of the pod network.

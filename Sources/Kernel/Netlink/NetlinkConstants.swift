@@ -61,6 +61,8 @@ enum RouteMessage {
   static let getRule: UInt16 = 34
   static let newQueueing: UInt16 = 36
   static let deleteQueueing: UInt16 = 37
+  static let getQueueing: UInt16 = 38
+  static let newTrafficFilter: UInt16 = 44
 }
 
 /// Address families as rtnetlink writes them.
@@ -117,6 +119,22 @@ enum RouteAttribute {
   /// Inside `metrics`.
   static let metricMTU: UInt16 = 2
   static let metricAdvertisedMSS: UInt16 = 8
+}
+
+/// Attributes of queueing disciplines, filters and actions (linux/rtnetlink.h, linux/pkt_sched.h, linux/pkt_cls.h).
+enum QueueingAttribute {
+  static let kind: UInt16 = 1
+  static let options: UInt16 = 2
+  /// Inside the options of tbf.
+  static let bucketParameters: UInt16 = 1
+  static let bucketRate64: UInt16 = 4
+  static let bucketBurst: UInt16 = 6
+  /// Inside the options of u32.
+  static let classID: UInt16 = 1
+  static let selector: UInt16 = 5
+  static let actions: UInt16 = 7
+  /// Inside the options of mirred.
+  static let redirection: UInt16 = 2
 }
 
 /// Attributes of neighbours and FDB entries (linux/neighbour.h).

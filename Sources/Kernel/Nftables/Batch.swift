@@ -51,9 +51,10 @@ public struct Batch: Sendable, Hashable {
     append(TableMessage.deleteTable, table, operation: "delete") { $0.attribute(1, table.name) }
   }
 
-  /// Makes a chain; one that exists stays as it is.
-  public mutating func add(_ chain: Chain) {
-    append(TableMessage.newChain, chain.table, flags: [.create], operation: "add chain \(chain.name)") { request in
+  /// Makes a chain; one that exists stays as it is but for its policy, unless it must be new.
+  public mutating func add(_ chain: Chain, mustBeNew: Bool = false) {
+    let flags: NetlinkFlags = mustBeNew ? [.create, .exclusive] : [.create]
+    append(TableMessage.newChain, chain.table, flags: flags, operation: "add chain \(chain.name)") { request in
       request.attribute(1, chain.table.name)
       request.attribute(3, chain.name)
       guard let base = chain.base else { return }
@@ -83,9 +84,14 @@ public struct Batch: Sendable, Hashable {
   }
 
   /// Adds a rule to the end of its chain.
-  public mutating func add(_ rule: Rule) {
+  public mutating func add(_ rule: Rule) { append(rule, flags: [.create, .append]) }
+
+  /// Adds a rule to the start of its chain.
+  public mutating func insert(_ rule: Rule) { append(rule, flags: [.create]) }
+
+  private mutating func append(_ rule: Rule, flags: NetlinkFlags) {
     append(
-      TableMessage.newRule, rule.table, flags: [.create, .append], operation: "add rule to chain \(rule.chain)"
+      TableMessage.newRule, rule.table, flags: flags, operation: "add rule to chain \(rule.chain)"
     ) { request in
       request.attribute(1, rule.table.name)
       request.attribute(2, rule.chain)

@@ -25,6 +25,7 @@ extension Expression {
     case .updateSet: "dynset"
     case .limit: "limit"
     case .notrack: "notrack"
+    case .xtablesMatch: "match"
     }
   }
 
@@ -90,6 +91,10 @@ extension Expression {
       data.attribute(1, bigEndian: Self.number(target))
       data.attribute(2, bigEndian: UInt32(3))
       data.attribute(3, bigEndian: selector.rawValue)
+    case .xtablesMatch(let name, let revision, let bytes):
+      data.attribute(1, name)
+      data.attribute(2, bigEndian: revision)
+      data.attribute(3, bytes: bytes)
     default: return false
     }
     return true

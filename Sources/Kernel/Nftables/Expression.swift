@@ -101,6 +101,8 @@ public enum Expression: Hashable, Sendable {
   case updateSet(String, SetUpdate, key: Register, data: Register?, timeoutMilliseconds: UInt64?)
   case limit(rate: UInt64, perSeconds: UInt64, burst: UInt32)
   case notrack
+  /// A match of xtables, as iptables writes it: its name, its revision and its structure.
+  case xtablesMatch(String, revision: UInt32, bytes: [UInt8])
 
   /// NF_NAT_RANGE_PROTO_RANDOM_FULLY, for `masquerade`.
   public static let fullyRandom: UInt32 = 16

@@ -81,6 +81,8 @@ public struct Rule: Hashable, Sendable {
   public var comment: String
   /// The kernel's number for a rule that exists.
   public var handle: UInt64?
+  /// Of listed rules, the verdict that they end with.
+  public var verdict: Verdict?
 
   /// A rule to be added.
   public init(_ table: Table, chain: String, comment: String = "", _ expressions: [Expression]) {

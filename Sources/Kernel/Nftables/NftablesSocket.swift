@@ -83,7 +83,7 @@ public struct NftablesSocket: ~Copyable, Sendable {
     }
   }
 
-  /// A chain's rules with their handles and comments; their expressions are not read.
+  /// A chain's rules with their handles, comments and verdicts; their other expressions are not read.
   public mutating func rules(of table: Table, chain: String) throws(NftablesError) -> [Rule] {
     let messages: [NetlinkMessage] = try dump(
       TableMessage.getRule, table.family.rawValue, operation: "list rules of \(table)"
@@ -96,6 +96,7 @@ public struct NftablesSocket: ~Copyable, Sendable {
       guard attributes.text(1) == table.name, attributes.text(2) == chain else { return nil }
       var rule: Rule = Rule(table, chain: chain, comment: UserData.comment(in: attributes[7]), [])
       rule.handle = attributes.bigEndian(3)
+      rule.verdict = (attributes.nested(4)?.list ?? []).lazy.compactMap { Verdict(expression: NetlinkAttributes($0.value)) }.last
       return rule
     }
   }
@@ -145,9 +146,23 @@ extension SetElement {
     if let data = attributes.nested(2) {
       if let bytes = data[1] {
         value = .bytes(Array(bytes))
-      } else if let verdict = data.nested(2), let code: Int32 = verdict.bigEndian(1) {
-        value = Verdict(code: code, chain: verdict.text(2)).map(Value.verdict)
+      } else {
+        value = Verdict(data: data).map(Value.verdict)
       }
     }
+  }
+}
+
+extension Verdict {
+  /// Reads the data of an element or of an expression.
+  init?(data: NetlinkAttributes) {
+    guard let verdict = data.nested(2), let code: Int32 = verdict.bigEndian(1) else { return nil }
+    self.init(code: code, chain: verdict.text(2))
+  }
+
+  /// Reads an expression; nil where it is none that gives a verdict.
+  init?(expression: NetlinkAttributes) {
+    guard expression.text(1) == "immediate", let data = expression.nested(2)?.nested(2) else { return nil }
+    self.init(data: data)
   }
 }

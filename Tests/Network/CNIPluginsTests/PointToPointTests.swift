@@ -32,9 +32,9 @@ import Testing
       after["prevResult"] = result
       _ = try stage.ours(.check, after)
       let container: NetworkNamespace = try NetworkNamespace(path: stage.namespacePath)
-      #expect(try Traffic.arrives(at: "10.88.0.2", in: container))
+      #expect(try Traffic.connects(to: "10.88.0.2", in: container))
       let host: NetworkNamespace = try .current()
-      #expect(try stage.inside { try Traffic.arrives(at: "10.88.0.1", in: host) })
+      #expect(try stage.inside { try Traffic.connects(to: "10.88.0.1", in: host) })
       var nftables: NftablesSocket = try NftablesSocket()
       #expect(try nftables.elements(of: "sources", in: Masquerade.table(.v4)).map(\.comment) == ["net/c1/eth0"])
       for _ in 0..<2 { _ = try stage.ours(.delete, after) }

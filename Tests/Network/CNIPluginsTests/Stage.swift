@@ -140,27 +140,3 @@ func plain(_ result: JSONValue) -> JSONValue {
     })
   return result
 }
-
-/// The datagrams that cross from the calling thread's namespace into another.
-enum Traffic {
-  /// Sends a datagram to an IPv4 address and says whether it came to a socket of the receiver's namespace.
-  static func arrives(at address: String, in receiver: borrowing NetworkNamespace, port: UInt16 = 4040) throws -> Bool {
-    var target: sockaddr_in = sockaddr_in()
-    target.sin_family = sa_family_t(AF_INET)
-    target.sin_port = port.bigEndian
-    inet_pton(AF_INET, address, &target.sin_addr)
-    func withTarget(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Int) -> Int {
-      withUnsafePointer(to: &target) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-      }
-    }
-    let listener: Int32 = try receiver.withEntered { socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) }
-    defer { close(listener) }
-    #expect(withTarget { Int(bind(listener, $0, $1)) } == 0)
-    let sender: Int32 = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    defer { close(sender) }
-    guard withTarget({ sendto(sender, "hello", 5, 0, $0, $1) }) == 5 else { return false }
-    var wait: pollfd = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
-    return poll(&wait, 1, 1000) == 1
-  }
-}

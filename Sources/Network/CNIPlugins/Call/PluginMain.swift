@@ -8,8 +8,8 @@ import JSON
 public enum PluginMain {
   /// All plugins by name.
   public static let plugins: [any Plugin.Type] = [
-    BridgePlugin.self, HostLocalPlugin.self, LoopbackPlugin.self, PointToPointPlugin.self, PortmapPlugin.self,
-    StaticPlugin.self, TuningPlugin.self,
+    BandwidthPlugin.self, BridgePlugin.self, FirewallPlugin.self, HostLocalPlugin.self, LoopbackPlugin.self,
+    PointToPointPlugin.self, PortmapPlugin.self, StaticPlugin.self, TuningPlugin.self,
   ]
 
   /// Runs one call and returns the exit code.
