@@ -232,6 +232,9 @@ let runtime: [Target] = [
   room("ShimProtocol", "Runtime/ShimProtocol", ["JSON", "OCISpec", "Kernel"]),
   // What apus-init does: namespaces, mounts, root, capabilities, seccomp, exec. Single-threaded, no NIO.
   room("ContainerInit", "Runtime/ContainerInit", ["JSON", "OCISpec", "Kernel", "CKernel", "CSeccomp", "ShimProtocol", "Cgroups"]),
+  // What apus-oci does: the command line of OCI runtimes over ContainerInit. Keeps its own records; knows no pod, no NIO.
+  room("OCICommand", "Runtime/OCICommand",
+    ["JSON", "OCISpec", "Kernel", "CKernel", "Cgroups", "ShimProtocol", "ContainerInit"]),
   // What apus-shim does: owns a pod's processes, their output and exit codes. No NIO.
   room("PodShim", "Runtime/PodShim", ["JSON", "OCISpec", "Kernel", "CKernel", "ShimProtocol", "Cgroups"]),
   // Exec, attach and port-forward sessions over WebSocket and SPDY.
@@ -268,6 +271,7 @@ let command: [Target] = [
     linker: staticFoundation),
   program("apus-shim", "apus-shim", ["PodShim"], linker: staticExecutable),
   program("apus-init", "apus-init", ["ContainerInit"], linker: staticExecutable),
+  program("apus-oci", "apus-oci", ["OCICommand"], linker: staticExecutable),
   program("apus-cni", "apus-cni", ["CNIPlugins"]),
 ]
 
@@ -332,6 +336,8 @@ let allTests: [Target] = [
     ["CNIPlugins", "CNISpec", "JSON", "Addresses", "Kernel", "Netlink", "Nftables"]),
   tests("ImagesTests", "Runtime/ImagesTests",
     ["Images", "JSON", "OCISpec", "Kernel", "CArchive", "YAML", toml, httpClient, nioCore, nioHTTP1, nioSSL, crypto, logging]),
+  tests("OCICommandTests", "Runtime/OCICommandTests",
+    ["OCICommand", "OCISpec", "JSON", "Kernel"]),
   tests("StreamServingTests", "Runtime/StreamServingTests",
     ["StreamServing", "HTTPServing", "StreamFraming", "JSON", nioCore, nioPosix, nioHTTP1, logging]),
   tests("CSIHostPathTests", "Storage/CSIHostPathTests",
@@ -351,6 +357,7 @@ let package = Package(
     .executable(name: "apus", targets: ["apus"]),
     .executable(name: "apus-shim", targets: ["apus-shim"]),
     .executable(name: "apus-init", targets: ["apus-init"]),
+    .executable(name: "apus-oci", targets: ["apus-oci"]),
     .executable(name: "apus-cni", targets: ["apus-cni"]),
   ],
   dependencies: [

@@ -3,19 +3,19 @@
 #
 # usage: Tools/install.sh DESTDIR PREFIX CONFIGURATION
 #
-# PREFIX/bin/apus, PREFIX/libexec/apus/{apus-shim,apus-init,apus-cni}, /opt/cni/bin/<plugin>,
+# PREFIX/bin/apus, PREFIX/libexec/apus/{apus-shim,apus-init,apus-oci,apus-cni}, /opt/cni/bin/<plugin>,
 # PREFIX/lib/systemd/system/apus*.service.
 set -euo pipefail
 [ $# -eq 3 ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 2; }
 cd "$(dirname "$(readlink -f "$0")")/.."
 destination=$1 prefix=$2 configuration=$3
 built=.build/$configuration
-for program in apus apus-shim apus-init apus-cni; do
+for program in apus apus-shim apus-init apus-oci apus-cni; do
   [ -x "$built/$program" ] || swift build --configuration "$configuration" --product "$program"
 done
 
 install -D --mode=755 --strip "$built/apus" "$destination$prefix/bin/apus"
-for program in apus-shim apus-init apus-cni; do
+for program in apus-shim apus-init apus-oci apus-cni; do
   install -D --mode=755 --strip "$built/$program" "$destination$prefix/libexec/apus/$program"
 done
 install --directory "$destination/opt/cni/bin"

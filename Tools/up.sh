@@ -16,7 +16,7 @@ Tools/needs.sh up
 if [ -z "${SKIP_BUILD:-}" ]; then
   command -v swift > /dev/null || { echo "up.sh: needs a Swift 6.3 toolchain in PATH" >&2; exit 1; }
   say "building (the first time takes some minutes)"
-  for product in apus-shim apus-init apus-cni apus; do
+  for product in apus-shim apus-init apus-oci apus-cni apus; do
     swift build --configuration release --product "$product" 2>&1 | grep --line-buffered -E '^(error|.*: error:)|Compiling|Build of' |
       awk '/error/ {print; next} {n++; if (n % 50 == 0) {print "  " n " steps"; fflush()}}' || true
     [ -x ".build/release/$product" ] || { echo "up.sh: $product was not built; run \`make build\` to see why" >&2; exit 1; }

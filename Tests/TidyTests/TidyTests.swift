@@ -34,7 +34,8 @@ import Testing
     let folders: [String] = [
       "Kernel/Kernel", "Kernel/Cgroups", "Kernel/Netlink", "Kernel/Nftables", "Formats/JSON", "Formats/Addresses",
       "Formats/OCISpec", "Formats/CNISpec", "Runtime/ShimProtocol", "Runtime/ContainerInit", "Runtime/PodShim",
-      "Network/CNIPlugins", "Command/apus-shim", "Command/apus-init", "Command/apus-cni",
+      "Runtime/OCICommand", "Network/CNIPlugins", "Command/apus-shim", "Command/apus-init", "Command/apus-oci",
+      "Command/apus-cni",
     ]
     let found: [String] = SourceTree.handWritten.filter { file in
       folders.contains { file.path.hasPrefix("Sources/\($0)/") }

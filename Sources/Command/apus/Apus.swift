@@ -33,6 +33,7 @@ enum Apus {
       print(usage)
       return
     }
+    if name == OCIProgram.name { OCIProgram.execute(Array(arguments.dropFirst())) }
     guard let command: Subcommand = commands.first(where: { $0.name == name }) else {
       complain("unknown command \"\(name)\"; `apus help` lists them")
     }
@@ -51,8 +52,10 @@ enum Apus {
   }
 
   private static var usage: String {
-    let width: Int = commands.map(\.name.count).max() ?? 0
-    let lines: [String] = commands.map { command in
+    let all: [(name: String, summary: String)] =
+      commands.map { ($0.name, $0.summary) } + [(OCIProgram.name, OCIProgram.summary)]
+    let width: Int = all.map(\.name.count).max() ?? 0
+    let lines: [String] = all.map { command in
       "  \(command.name)\(String(repeating: " ", count: width - command.name.count))  \(command.summary)"
     }
     return "apus: Kubernetes in Swift\n\nusage: apus COMMAND [flags]\n\n" + lines.joined(separator: "\n")

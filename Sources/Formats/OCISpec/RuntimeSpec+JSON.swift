@@ -34,6 +34,9 @@ extension RuntimeSpec {
     seccomp = linux["seccomp"]
     maskedPaths = linux["maskedPaths"].items.compactMap(\.string)
     readOnlyPaths = linux["readonlyPaths"].items.compactMap(\.string)
+    personality = linux["personality"]["domain"].string ?? ""
+    timeOffsets = linux["timeOffsets"]
+    hooks = json["hooks"]
     let own: JSONValue = json["apus"]
     if own["overlay"].object != nil {
       overlay = Overlay(
@@ -59,6 +62,7 @@ extension RuntimeSpec {
       })
     if !annotations.isEmpty { json["annotations"] = JSONValue(annotations) }
     json["linux"] = linuxJSON
+    json["hooks"] = hooks
     if let overlay {
       var value: JSONValue = ["lower": JSONValue(overlay.lower), "options": JSONValue(overlay.options)]
       value["upper"] = JSONValue(overlay.upper)
@@ -87,6 +91,8 @@ extension RuntimeSpec {
     linux["seccomp"] = seccomp
     if !maskedPaths.isEmpty { linux["maskedPaths"] = JSONValue(maskedPaths) }
     if !readOnlyPaths.isEmpty { linux["readonlyPaths"] = JSONValue(readOnlyPaths) }
+    if !personality.isEmpty { linux["personality"] = ["domain": .string(personality)] }
+    linux["timeOffsets"] = timeOffsets
     return linux
   }
 }
@@ -124,6 +130,11 @@ extension RuntimeSpec.Process {
     oomScoreAdjustment = json["oomScoreAdj"].int.map { Int($0) }
     appArmorProfile = json["apparmorProfile"].string ?? ""
     seLinuxLabel = json["selinuxLabel"].string ?? ""
+    if let rows: Int64 = json["consoleSize"]["height"].int, let columns: Int64 = json["consoleSize"]["width"].int {
+      consoleSize = (UInt16(clamping: rows), UInt16(clamping: columns))
+    }
+    ioPriority = json["ioPriority"]
+    scheduler = json["scheduler"]
   }
 
   /// The member `process`.
@@ -153,6 +164,11 @@ extension RuntimeSpec.Process {
     if let oomScoreAdjustment { json["oomScoreAdj"] = JSONValue(oomScoreAdjustment) }
     if !appArmorProfile.isEmpty { json["apparmorProfile"] = .string(appArmorProfile) }
     if !seLinuxLabel.isEmpty { json["selinuxLabel"] = .string(seLinuxLabel) }
+    if let consoleSize {
+      json["consoleSize"] = ["height": JSONValue(consoleSize.rows), "width": JSONValue(consoleSize.columns)]
+    }
+    json["ioPriority"] = ioPriority
+    json["scheduler"] = scheduler
     return json
   }
 }

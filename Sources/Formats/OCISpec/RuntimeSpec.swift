@@ -79,6 +79,21 @@ public struct RuntimeSpec: Sendable, Hashable {
     public var appArmorProfile: String = ""
     /// The SELinux label to change to at exec; empty means none.
     public var seLinuxLabel: String = ""
+    /// The terminal's size in characters; nil leaves it to whoever holds the master.
+    public var consoleSize: (rows: UInt16, columns: UInt16)? {
+      get { consoleCells.map { ($0.rows, $0.columns) } }
+      set { consoleCells = newValue.map { Cells(rows: $0.rows, columns: $0.columns) } }
+    }
+    /// `ioPriority` as the specification writes it; null keeps what it is.
+    public var ioPriority: JSONValue = .null
+    /// `scheduler` as the specification writes it; null keeps what it is.
+    public var scheduler: JSONValue = .null
+
+    struct Cells: Sendable, Hashable {
+      var rows: UInt16
+      var columns: UInt16
+    }
+    var consoleCells: Cells?
 
     /// A process of root without capabilities.
     public init() {}
@@ -226,6 +241,12 @@ public struct RuntimeSpec: Sendable, Hashable {
   public var maskedPaths: [String] = []
   /// Paths that are made read-only.
   public var readOnlyPaths: [String] = []
+  /// The execution domain, such as `LINUX32`; empty keeps what it is.
+  public var personality: String = ""
+  /// `timeOffsets` of a new time namespace as the specification writes them.
+  public var timeOffsets: JSONValue = .null
+  /// `hooks` as the specification writes them; `Hook.all` reads a kind of them.
+  public var hooks: JSONValue = .null
   /// The overlay to mount on `rootPath`.
   public var overlay: Overlay?
   /// A compiled seccomp filter in place of `seccomp`: our own member `apus.seccompProgram`, a path.

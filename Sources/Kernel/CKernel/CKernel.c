@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -73,6 +74,8 @@ int apus_execveat(int fd, const char *path, char *const *argv, char *const *envp
 int apus_close_range(unsigned first, unsigned last, unsigned flags) {
   return (int)syscall(SYS_close_range, first, last, flags);
 }
+
+int apus_move_descriptor(int from, int to) { return dup3(from, to, O_CLOEXEC); }
 
 int apus_pidfd_open(pid_t pid, unsigned flags) { return (int)syscall(SYS_pidfd_open, pid, flags); }
 
@@ -169,6 +172,22 @@ int apus_memfd(const char *name, unsigned flags) { return (int)syscall(SYS_memfd
 int apus_keyctl_join_session(void) { return (int)syscall(SYS_keyctl, 1, NULL); }
 
 int apus_ioprio_set(int class_and_level) { return (int)syscall(SYS_ioprio_set, 1, 0, class_and_level); }
+
+int apus_personality(unsigned long domain) { return personality(domain); }
+
+int apus_sched_setattr(const struct apus_scheduling *wanted) {
+  struct {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+  } attributes = {
+      sizeof attributes, wanted->policy,  wanted->flags,    wanted->nice,
+      wanted->priority,  wanted->runtime, wanted->deadline, wanted->period,
+  };
+  return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
 
 int apus_ioctl(int fd, unsigned long request, void *argument) { return ioctl(fd, request, argument); }
 

@@ -141,6 +141,15 @@ public struct Cgroup: Sendable, Hashable {
     try Files.writeControl(directory + "/freezer.state", isFrozen ? "FROZEN" : "THAWED")
   }
 
+  /// Whether its processes are stopped, or about to be.
+  public var isFrozen: Bool {
+    if hierarchy.isUnified, let directory: String = directories.first {
+      return (try? Files.readText(directory + "/cgroup.freeze")) == "1"
+    }
+    guard let directory: String = directory("freezer") else { return false }
+    return ((try? Files.readText(directory + "/freezer.state")) ?? "THAWED") != "THAWED"
+  }
+
   /// Removes it and the groups below it. Fails with EBUSY while a process is in one; nothing there is fine.
   public func remove() throws(SystemError) {
     for directory: String in directories {

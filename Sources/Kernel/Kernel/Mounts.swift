@@ -48,6 +48,14 @@ public struct MountFlags: OptionSet, Hashable, Sendable {
   public static let relativeAccessTime = MountFlags(rawValue: 1 << 21)
   /// MS_STRICTATIME
   public static let strictAccessTime = MountFlags(rawValue: 1 << 24)
+  /// MS_NOSYMFOLLOW
+  public static let noSymbolicLinks = MountFlags(rawValue: 256)
+  /// MS_SILENT
+  public static let silent = MountFlags(rawValue: 32768)
+  /// MS_I_VERSION
+  public static let inodeVersions = MountFlags(rawValue: 1 << 23)
+  /// MS_LAZYTIME
+  public static let lazyTime = MountFlags(rawValue: 1 << 25)
 }
 
 /// Mounts and what is mounted.
@@ -95,6 +103,16 @@ public enum Mounts {
     public static let noDevices: UInt64 = 4
     /// MOUNT_ATTR_NOEXEC
     public static let noExecute: UInt64 = 8
+    /// MOUNT_ATTR_NOATIME
+    public static let noAccessTime: UInt64 = 0x10
+    /// MOUNT_ATTR_STRICTATIME
+    public static let strictAccessTime: UInt64 = 0x20
+    /// MOUNT_ATTR__ATIME: the bits of which one choice of access times is made; to be cleared before another is set.
+    public static let accessTimes: UInt64 = 0x70
+    /// MOUNT_ATTR_NODIRATIME
+    public static let noDirectoryAccessTime: UInt64 = 0x80
+    /// MOUNT_ATTR_NOSYMFOLLOW
+    public static let noSymbolicLinks: UInt64 = 0x0020_0000
     /// MOUNT_ATTR_IDMAP
     public static let idMapped: UInt64 = 0x0010_0000
   }
@@ -111,11 +129,12 @@ public enum Mounts {
 
   /// Sets attributes of a detached mount; with a user namespace, the mount's owners are mapped through it.
   public static func setAttributes(
-    ofDetached descriptor: borrowing FileDescriptor, set: UInt64, userNamespace: Int32 = -1, recursive: Bool = false
+    ofDetached descriptor: borrowing FileDescriptor, set: UInt64, clear: UInt64 = 0, userNamespace: Int32 = -1,
+    recursive: Bool = false
   ) throws(SystemError) {
     let raw: Int32 = descriptor.raw
     try systemCall("mount_setattr") {
-      apus_mount_setattr(raw, "", 0x1000 | (recursive ? 0x8000 : 0), set, 0, 0, userNamespace)
+      apus_mount_setattr(raw, "", 0x1000 | (recursive ? 0x8000 : 0), set, clear, 0, userNamespace)
     }
   }
 

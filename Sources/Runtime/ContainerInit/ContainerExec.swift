@@ -12,10 +12,16 @@ struct ContainerExec {
   let pid: Int32
   let process: RuntimeSpec.Process
   let seccompProgram: String
+  let seccomp: JSONValue
+  let personality: String
+  let options: StartOptions
 
   init(_ json: JSONValue) throws(ContainerInitError) {
     pid = Int32(clamping: json["pid"].int ?? 0)
     seccompProgram = json["seccompProgram"].string ?? ""
+    seccomp = json["seccomp"]
+    personality = json["personality"].string ?? ""
+    options = StartOptions(json["start"])
     do throws(OCISpecError) { process = try RuntimeSpec.Process(json["process"]) } catch {
       throw ContainerInitError("read the process: \(error)")
     }
@@ -30,22 +36,27 @@ struct ContainerExec {
     if !seccompProgram.isEmpty {
       filter = try step("read the seccomp filter") { () throws(SystemError) in try Files.read(seccompProgram) }
     }
+    if seccomp.object != nil { filter = try SeccompFilter.compile(seccomp) }
     try joinNamespaces()
-    if process.hasTerminal { try TerminalUse.begin(try TerminalUse.open(channel)) }
-    let start: ProcessStart = ProcessStart(process: process, filter: filter)
+    if process.hasTerminal { try TerminalUse.begin(try TerminalUse.open(process, channel)) }
+    try ExecutionDomain.set(personality)
+    var start: ProcessStart = ProcessStart(process: process, filter: filter)
+    start.options = options
     try start.run(channel)
   }
 
   /// The PID namespace was joined before this process was made. The mount namespace comes last: it takes /proc away.
   private func joinNamespaces() throws(ContainerInitError) {
     let kinds: [(String, NamespaceKinds)] = [
-      ("user", .user), ("ipc", .ipc), ("uts", .uts), ("net", .network), ("cgroup", .cgroup), ("mnt", .mount),
+      ("time", .time), ("user", .user), ("ipc", .ipc), ("uts", .uts), ("net", .network), ("cgroup", .cgroup),
+      ("mnt", .mount),
     ]
     if try !isSame("user") { giveStreams() }
     var opened: [(descriptor: SharedDescriptor, kind: NamespaceKinds)] = []
     for (name, kind) in kinds {
       // Joining the user namespace one is in is an error, the others are needless.
-      if try isSame(name) { continue }
+      // Not every kernel has every kind.
+      guard Files.exists("/proc/self/ns/\(name)"), try !isSame(name) else { continue }
       opened.append(
         try step("open the \(name) namespace") { () throws(SystemError) in
           (SharedDescriptor(try FileDescriptor.open("/proc/\(pid)/ns/\(name)")), kind)

@@ -11,6 +11,7 @@ import ShimProtocol
 ///
 /// ```
 /// apus-init run       descriptor 3: socket to the shim, 4: the bundle's config.json
+/// apus-init create    the same, and 5: a listening socket on which the start is awaited
 /// apus-init exec      4: {"pid", "process", "seccompProgram"}: joins that process's namespaces
 /// /pause              4: {"namespaces", "hostname", "sysctls", ...}: holds a pod's namespaces and reaps
 /// apus-init seccomp   0: a profile of the runtime-spec -> 1: the compiled filter
@@ -20,8 +21,8 @@ public enum ContainerInit {
   public static func main(arguments: [String]) -> Int32 {
     let mode: String = arguments.first == "/pause" ? "pause" : arguments.dropFirst().first ?? ""
     if mode == "seccomp" { return compileSeccomp() }
-    guard ["run", "exec", "pause"].contains(mode) else {
-      print("apus-init is started by apus-shim; usage: apus-init run|exec|seccomp")
+    guard ["run", "create", "exec", "pause"].contains(mode) else {
+      print("apus-init is started by apus-shim; usage: apus-init run|create|exec|seccomp")
       return 2
     }
     let channel: InitChannel = InitChannel(socket: InitMessage.socketDescriptor)
@@ -29,8 +30,13 @@ public enum ContainerInit {
     do throws(ContainerInitError) {
       let configuration: JSONValue = try readConfiguration()
       switch mode {
-      case "run":
+      case "run", "create":
         var setup: ContainerSetup = try ContainerSetup(try parse(configuration))
+        setup.options = StartOptions(configuration["apus"]["start"])
+        if mode == "create" {
+          _ = fcntl(InitMessage.startDescriptor, F_SETFD, FD_CLOEXEC)
+          setup.gate = StartGate(hooks: setup.spec.hooks)
+        }
         try setup.run(channel)
       case "exec": try ContainerExec(configuration).run(channel)
       default: try Pause(configuration).run(channel)

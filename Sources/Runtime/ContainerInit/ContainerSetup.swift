@@ -17,6 +17,9 @@ struct ContainerSetup {
   /// A descriptor of the user namespace in which mounts are mapped; nil in the host's.
   var userNamespace: SharedDescriptor?
   var makesDeviceNodes: Bool = true
+  var options: StartOptions = StartOptions()
+  /// Where the start is asked for after the creation; nil goes through at once.
+  var gate: StartGate?
   /// Where the root file system is mounted. In a user namespace it is the working directory: the path to it may lead
   /// through directories that only the host's root may enter.
   private var rootPath: String { userNamespace == nil ? spec.rootPath : "." }
@@ -24,7 +27,7 @@ struct ContainerSetup {
   var sources: [String: SharedDescriptor] = [:]
 
   private static let namespaceKinds: [(type: String, kind: NamespaceKinds)] = [
-    ("user", .user), ("ipc", .ipc), ("uts", .uts), ("network", .network), ("cgroup", .cgroup), ("time", .time),
+    ("time", .time), ("user", .user), ("ipc", .ipc), ("uts", .uts), ("network", .network), ("cgroup", .cgroup),
     ("mount", .mount),
   ]
 
@@ -52,12 +55,19 @@ struct ContainerSetup {
     try makeWorkingDirectory(root)
     var slave: String?
     if process.hasTerminal { slave = try openTerminal(root, channel) }
+    try gate?.mounted(channel)
     try enterRoot()
     try setNames()
     try setSysctls()
     try restrictPaths()
     if let slave { try useTerminal(slave) }
-    let start: ProcessStart = ProcessStart(process: process, filter: filter)
+    try ExecutionDomain.set(spec.personality)
+    var start: ProcessStart = ProcessStart(process: process, filter: filter)
+    start.options = options
+    if let gate {
+      try start.check()
+      try gate.awaitStart(channel)
+    }
     try start.run(channel)
   }
 
@@ -78,7 +88,8 @@ struct ContainerSetup {
     for (type, kind) in Self.namespaceKinds {
       guard wanted[type] != nil else { continue }
       guard let descriptor: SharedDescriptor = opened[type] else {
-        if kind != .user { fresh.insert(kind) }
+        // Before a user namespace is entered: its root may not set the clocks through a /proc that is not its own.
+        if kind == .time { try TimeNamespace.make(spec.timeOffsets) } else if kind != .user { fresh.insert(kind) }
         continue
       }
       try step("join the \(type) namespace") { () throws(SystemError) in
@@ -97,6 +108,8 @@ struct ContainerSetup {
       try channel.moveIntoPIDNamespace()
     }
     try step("make namespaces") { () throws(SystemError) in try Namespaces.unshare(fresh) }
+    // Harmless when it fails: a plugin does it again.
+    if fresh.contains(.network) { _ = apus_bring_loopback_up() }
   }
 
   private func mountRoot() throws(ContainerInitError) {
@@ -138,13 +151,22 @@ struct ContainerSetup {
   private func enterRoot() throws(ContainerInitError) {
     try step("change the root") { () throws(SystemError) in
       try systemCall("chdir", rootPath) { chdir(rootPath) }
+      if options.avoidsPivot {
+        try Mounts.mount(".", on: "/", flags: .move)
+        try systemCall("chroot", ".") { chroot(".") }
+        try systemCall("chdir", "/") { chdir("/") }
+        return
+      }
       try Mounts.pivotRootToCurrentDirectory()
       // The old root now lies on the new one. Nothing of it is shared with the host any more, so that unmounting it
       // is nobody else's business.
       try systemCall("umount", ".") { umount2(".", Int32(MNT_DETACH)) }
       try systemCall("chdir", "/") { chdir("/") }
-      if spec.rootPropagation == "rshared" || spec.rootPropagation == "shared" {
-        try Mounts.mount("", on: "/", flags: .shared)
+      switch spec.rootPropagation {
+      case "rshared", "shared": try Mounts.mount("", on: "/", flags: .shared)
+      case "unbindable": try Mounts.mount("", on: "/", flags: .unbindable)
+      case "runbindable": try Mounts.mount("", on: "/", flags: [.unbindable, .recursive])
+      default: break
       }
     }
   }

@@ -3,6 +3,7 @@
 import CKernel
 import Glibc
 import Kernel
+import OCISpec
 import ShimProtocol
 
 extension ContainerSetup {
@@ -16,6 +17,7 @@ extension ContainerSetup {
       let slave: String = "/dev/pts" + master.slavePath.dropFirst(directory.count)
       let console: FileDescriptor = try root.make("/dev/console", isDirectory: false)
       try Mounts.mount(master.slavePath, on: descriptorPath(console), flags: .bind)
+      try TerminalUse.size(master, process)
       channel.send(.terminal, descriptors: [master.descriptor.raw])
       return slave
     }
@@ -35,11 +37,17 @@ enum TerminalUse {
   }
 
   /// Opens a terminal in the container that the caller has joined and hands the master to the shim.
-  static func open(_ channel: InitChannel) throws(ContainerInitError) -> String {
+  static func open(_ process: RuntimeSpec.Process, _ channel: InitChannel) throws(ContainerInitError) -> String {
     try step("open a terminal") { () throws(SystemError) in
       let master: Terminal.Master = try Terminal.openMaster()
+      try size(master, process)
       channel.send(.terminal, descriptors: [master.descriptor.raw])
       return master.slavePath
     }
+  }
+
+  static func size(_ master: borrowing Terminal.Master, _ process: RuntimeSpec.Process) throws(SystemError) {
+    guard let size = process.consoleSize else { return }
+    try Terminal.resize(master.descriptor.raw, columns: size.columns, rows: size.rows)
   }
 }

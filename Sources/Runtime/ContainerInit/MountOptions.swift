@@ -14,6 +14,8 @@ struct MountOptions {
   var propagation: [MountFlags] = []
   var copiesUp: Bool = false
   var isIDMapped: Bool = false
+  /// Whether the mapping is for the mounts below it, too.
+  var isIDMappedBelow: Bool = false
   var data: [String] = []
 
   private static let attributes: [String: (set: UInt64, clear: UInt64)] = [
@@ -21,13 +23,20 @@ struct MountOptions {
     "nosuid": (Mounts.Attribute.noSetUID, 0), "suid": (0, Mounts.Attribute.noSetUID),
     "nodev": (Mounts.Attribute.noDevices, 0), "dev": (0, Mounts.Attribute.noDevices),
     "noexec": (Mounts.Attribute.noExecute, 0), "exec": (0, Mounts.Attribute.noExecute),
+    "nosymfollow": (Mounts.Attribute.noSymbolicLinks, 0), "symfollow": (0, Mounts.Attribute.noSymbolicLinks),
+    "nodiratime": (Mounts.Attribute.noDirectoryAccessTime, 0), "diratime": (0, Mounts.Attribute.noDirectoryAccessTime),
+    "noatime": (Mounts.Attribute.noAccessTime, Mounts.Attribute.accessTimes),
+    "strictatime": (Mounts.Attribute.strictAccessTime, Mounts.Attribute.accessTimes),
+    "relatime": (0, Mounts.Attribute.accessTimes), "atime": (0, Mounts.Attribute.accessTimes),
+    "norelatime": (0, Mounts.Attribute.accessTimes), "nostrictatime": (0, Mounts.Attribute.accessTimes),
   ]
 
   private static let plainFlags: [String: MountFlags] = [
     "noatime": .noAccessTime, "nodiratime": .noDirectoryAccessTime, "relatime": .relativeAccessTime,
     "strictatime": .strictAccessTime, "sync": .synchronous, "dirsync": .directorySync, "mand": .mandatoryLocks,
     "ro": .readOnly, "nosuid": .noSetUID, "nodev": .noDevices, "noexec": .noExecute,
-    "bind": .bind, "rbind": [.bind, .recursive], "remount": .remount,
+    "bind": .bind, "rbind": [.bind, .recursive], "remount": .remount, "nosymfollow": .noSymbolicLinks,
+    "silent": .silent, "iversion": .inodeVersions, "lazytime": .lazyTime,
   ]
 
   private static let propagations: [String: MountFlags] = [
@@ -36,7 +45,15 @@ struct MountOptions {
     "runbindable": [.unbindable, .recursive],
   ]
 
-  private static let meaningless: Set<String> = ["defaults", "async", "atime", "diratime", "rw", "suid", "dev", "exec"]
+  private static let meaningless: Set<String> = [
+    "defaults", "async", "rw", "suid", "dev", "exec", "loud", "nomand", "noiversion", "nolazytime", "acl", "noacl",
+  ]
+
+  /// Every option that is not handed to the file system.
+  static var known: [String] {
+    Set(attributes.keys).union(attributes.keys.map { "r" + $0 }).union(plainFlags.keys).union(propagations.keys)
+      .union(meaningless).union(["tmpcopyup", "idmap", "ridmap"]).sorted()
+  }
 
   init(_ options: [String]) {
     for option: String in options {
@@ -64,6 +81,7 @@ struct MountOptions {
       }
       if option == "idmap" || option == "ridmap" {
         isIDMapped = true
+        isIDMappedBelow = option == "ridmap"
         isKnown = true
       }
       if !isKnown { data.append(option) }

@@ -71,12 +71,21 @@ extension ContainerSetup {
     } else {
       copy = try Mounts.detachedCopy(mount.source, recursive: isRecursive)
     }
-    if options.attributesSet != 0 { try Mounts.setAttributes(ofDetached: copy, set: options.attributesSet) }
-    if options.recursiveSet != 0 {
-      try Mounts.setAttributes(ofDetached: copy, set: options.recursiveSet, recursive: true)
-    }
+    try change(copy, options)
     try Mounts.attach(copy, on: descriptorPath(target))
     try propagate(options, mount.destination, root)
+  }
+
+  private func change(_ copy: borrowing FileDescriptor, _ options: MountOptions) throws(SystemError) {
+    // "rw" and its like are the absence of a wish: what the mount does not allow on the host stays forbidden.
+    let cleared: UInt64 = options.attributesCleared & Mounts.Attribute.accessTimes
+    if options.attributesSet | cleared != 0 {
+      try Mounts.setAttributes(ofDetached: copy, set: options.attributesSet, clear: cleared)
+    }
+    if options.recursiveSet | options.recursiveCleared != 0 {
+      try Mounts.setAttributes(
+        ofDetached: copy, set: options.recursiveSet, clear: options.recursiveCleared, recursive: true)
+    }
   }
 
   private func propagate(
@@ -113,7 +122,8 @@ extension ContainerSetup {
         let place: FileDescriptor = try root.make(inside, isDirectory: true)
         let copy: FileDescriptor = try Mounts.detachedCopy(group)
         try Mounts.setAttributes(
-          ofDetached: copy, set: options.attributesSet | Mounts.Attribute.noSetUID | Mounts.Attribute.noDevices)
+          ofDetached: copy,
+          set: options.attributesSet & ~Mounts.Attribute.accessTimes | Mounts.Attribute.noSetUID | Mounts.Attribute.noDevices)
         try Mounts.attach(copy, on: descriptorPath(place))
       }
       if controller != name {

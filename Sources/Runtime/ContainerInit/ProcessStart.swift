@@ -12,15 +12,31 @@ struct ProcessStart {
   var process: RuntimeSpec.Process
   /// A compiled seccomp filter; empty means none.
   var filter: [UInt8]
+  var options: StartOptions = StartOptions()
 
   private static let noNewPrivileges: Int32 = 38
   private static let keepCapabilities: Int32 = 8
+
+  /// Finds what can be told to be wrong before the start.
+  func check() throws(ContainerInitError) {
+    for limit: RuntimeSpec.ResourceLimit in process.resourceLimits where Self.limitNumbers[limit.type] == nil {
+      throw ContainerInitError("unknown resource limit \"\(limit.type)\"")
+    }
+    _ = try CapabilitySets(process.capabilities)
+    do throws(SystemError) { try changeDirectory() } catch {
+      // The user may be able to go where root may not.
+      return
+    }
+    // Without one, it is the start that fails.
+    if !process.arguments.isEmpty { _ = try findProgram(process.environment) }
+  }
 
   func run(_ channel: InitChannel) throws(ContainerInitError) -> Never {
     let environment: [String] = withHome(process.environment)
     try setLimits()
     // A keyring of its own keeps the host's keys out of reach; kernels without keyrings have none to hide.
-    _ = apus_keyctl_join_session()
+    if !options.keepsKeyring { _ = apus_keyctl_join_session() }
+    try Scheduling.set(process)
     try setLabels()
     let sets: CapabilitySets = try CapabilitySets(process.capabilities)
     try ownStandardStreams()
@@ -160,15 +176,20 @@ struct ProcessStart {
   }
 
   private func execute(_ program: String, _ environment: [String], _ channel: InitChannel) throws(ContainerInitError) -> Never {
+    var channel: InitChannel = channel
     // All is told before exec: the socket closes by itself then.
     channel.send(.executing)
     _ = apus_close_range(5, UInt32.max, 4 /* CLOSE_RANGE_CLOEXEC */)
     _ = fcntl(InitMessage.socketDescriptor, F_SETFD, FD_CLOEXEC)
     _ = fcntl(InitMessage.configurationDescriptor, F_SETFD, FD_CLOEXEC)
+    try options.placeDescriptors(&channel)
     let arguments: [UnsafeMutablePointer<CChar>?] = process.arguments.map { strdup($0) } + [nil]
     let variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
     execve(program, arguments, variables)
-    throw ContainerInitError("exec \(program): \(Errno.current.lowercased)")
+    let reason: Errno = .current
+    // The channel may have another number than the caller knows.
+    channel.send(.failure("exec \(program): \(reason.lowercased)"))
+    _exit(127)
   }
 }
 

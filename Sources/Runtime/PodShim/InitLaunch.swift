@@ -101,6 +101,7 @@ final class InitLaunch {
     switch message {
     case .needsUserMaps: writeMaps()
     case .moved(let pid): move(to: pid)
+    case .mounted, .created: failure = "apus-init awaits a start that nobody here has divided from the creation"
     case .terminal: terminal = descriptors.first
     case .warning(let text): warnings.append(text)
     case .executing: isExecuting = true
@@ -145,22 +146,5 @@ final class InitLaunch {
     } else {
       completion(.failed("apus-init died while it set the container up"))
     }
-  }
-}
-
-/// The program `apus-init`, held so that no container can change it.
-struct InitProgram {
-  let path: String
-  /// A read-only mount of the program that no namespace contains: who gets hold of /proc/…/exe cannot write to it
-  /// (CVE-2019-5736). Nil on kernels without detached mounts.
-  let descriptor: SharedDescriptor?
-
-  init(_ path: String) {
-    self.path = path
-    do throws(SystemError) {
-      let copy: FileDescriptor = try Mounts.detachedCopy(path)
-      try Mounts.setAttributes(ofDetached: copy, set: Mounts.Attribute.readOnly)
-      descriptor = SharedDescriptor(copy)
-    } catch { descriptor = nil }
   }
 }

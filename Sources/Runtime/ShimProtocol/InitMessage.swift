@@ -10,6 +10,10 @@ public enum InitMessage: Sendable, Hashable {
   case needsUserMaps
   /// Init goes on as another process, in a PID namespace of its user namespace: answer with one byte.
   case moved(pid: Int32)
+  /// Namespaces and mounts are made: answer with the container's state once the hooks of the runtime have run.
+  case mounted
+  /// Only the program is missing: it is executed when somebody connects to `startDescriptor` and says the state.
+  case created
   /// The terminal's master comes with this message.
   case terminal
   /// Something that was asked for cannot be had here and was left out.
@@ -23,6 +27,10 @@ public enum InitMessage: Sendable, Hashable {
   public static let socketDescriptor: Int32 = 3
   /// The descriptor on which init finds its configuration.
   public static let configurationDescriptor: Int32 = 4
+  /// The descriptor on which init, where it awaits a start, finds the listening socket.
+  public static let startDescriptor: Int32 = 5
+  /// The first of the descriptors that are for the program.
+  public static let firstPreservedDescriptor: Int32 = 10
 
   /// Reads a packet; nil where it is none of ours.
   public init?(_ bytes: [UInt8]) {
@@ -32,6 +40,8 @@ public enum InitMessage: Sendable, Hashable {
     switch kind {
     case "needsUserMaps": self = .needsUserMaps
     case "moved": self = .moved(pid: Int32(clamping: json["pid"].int ?? 0))
+    case "mounted": self = .mounted
+    case "created": self = .created
     case "terminal": self = .terminal
     case "warning": self = .warning(json["text"].string ?? "")
     case "executing": self = .executing
@@ -46,6 +56,8 @@ public enum InitMessage: Sendable, Hashable {
     switch self {
     case .needsUserMaps: json = ["kind": "needsUserMaps"]
     case .moved(let pid): json = ["kind": "moved", "pid": JSONValue(pid)]
+    case .mounted: json = ["kind": "mounted"]
+    case .created: json = ["kind": "created"]
     case .terminal: json = ["kind": "terminal"]
     case .warning(let text): json = ["kind": "warning", "text": .string(text)]
     case .executing: json = ["kind": "executing"]

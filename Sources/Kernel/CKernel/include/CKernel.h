@@ -62,6 +62,8 @@ int apus_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
 int apus_pivot_root(const char *new_root, const char *put_old);
 int apus_execveat(int fd, const char *path, char *const *argv, char *const *envp, int flags);
 int apus_close_range(unsigned first, unsigned last, unsigned flags);
+// dup3 with O_CLOEXEC: the copy lasts until exec.
+int apus_move_descriptor(int from, int to);
 int apus_pidfd_open(pid_t pid, unsigned flags);
 int apus_pidfd_send_signal(int pidfd, int signal);
 int apus_pidfd_getfd(int pidfd, int fd);
@@ -85,6 +87,19 @@ int apus_setrlimit(pid_t pid, int resource, uint64_t soft, uint64_t hard);
 int apus_memfd(const char *name, unsigned flags);
 int apus_keyctl_join_session(void);
 int apus_ioprio_set(int class_and_level);
+int apus_personality(unsigned long domain);
+
+// The arguments of sched_setattr(2) that have a meaning without utilization clamping.
+struct apus_scheduling {
+  uint32_t policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime;
+  uint64_t deadline;
+  uint64_t period;
+};
+int apus_sched_setattr(const struct apus_scheduling *wanted);
 int apus_bring_loopback_up(void);
 int apus_ioctl(int fd, unsigned long request, void *argument);
 int apus_set_mempolicy(int mode, uint64_t nodes);
