@@ -18,6 +18,13 @@ state = "$folder/state"
   sandbox_image = "$5/pause:v1"
   # Containers with a lower score than containerd's own need a capability that a container of CI lacks.
   restrict_oom_score_adj = true
+  # The handler "apus" is containerd's own shim with our runtime in the place of runc.
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.apus]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.apus.options]
+      BinaryName = "$(dirname "${APUS:-}")/apus-oci"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "$3"
     conf_dir = "$4"
