@@ -61,7 +61,9 @@ class AuditedServer:
         for path in sorted(glob.glob(self.log.replace(".log", "*.log"))):
             try:
                 with open(path, encoding="utf-8") as file:
-                    found += [event for event in map(json.loads, file) if event["auditID"] == audit_id]
+                    # The last line may still be on its way.
+                    events = [json.loads(line) for line in file if line.endswith("\n")]
+                    found += [event for event in events if event["auditID"] == audit_id]
             except FileNotFoundError:
                 pass  # Put aside or taken away just now.
         return found
