@@ -371,6 +371,17 @@ def test_a_user_namespace(runtime, bundle):
     assert int(words[4]) > 1_000_000_000 and words[5] == "1" and words[6] == "i686"
 
 
+def test_a_mount_is_mapped_alone(bundle, tmp_path):
+    """Files that are root's on the host are another's in one mount, without a user namespace of the container."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/file").touch()
+    mapping = [{"containerID": 0, "hostID": 1234, "size": 10}]
+    folder = bundle("sh", "-c", "stat -c %u:%g /tmp/file /etc/passwd", change=lambda config: config["mounts"].append(
+        {"destination": "/tmp", "type": "bind", "source": f"{tmp_path}/data", "options": ["bind", "idmap"],
+         "uidMappings": mapping, "gidMappings": mapping}))
+    assert Runtime("apus-oci", tmp_path)("run", "--bundle", folder, "mapped").stdout == "1234:1234\n0:0\n"
+
+
 @pytest.mark.parametrize("point", ["recorded", "grouped", "spawned", "mounted"])
 def test_a_killed_creation_is_taken_away(point, bundle, tmp_path):
     """Whenever `create` dies, `delete --force` leaves no process, no group, no mount and no state."""

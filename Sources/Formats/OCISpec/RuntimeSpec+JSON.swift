@@ -174,7 +174,8 @@ extension RuntimeSpec.Process {
 }
 
 extension RuntimeSpec.IDMapping {
-  init(_ json: JSONValue) {
+  /// Reads an item of `uidMappings` or `gidMappings`.
+  public init(_ json: JSONValue) {
     self.init(
       containerID: number(json["containerID"]), hostID: number(json["hostID"]), size: number(json["size"]))
   }

@@ -31,10 +31,16 @@ extension ContainerSetup {
   /// namespace is cut off from the host's. In a user namespace they are mapped, where that is asked for.
   mutating func keepSources(_ isWanted: ([String]) -> Bool) throws(ContainerInitError) {
     for mount: RuntimeSpec.Mount in spec.mounts where mount.type == "bind" {
-      guard sources[mount.destination] == nil, isWanted(mount.options) else { continue }
+      let mapping: String? = options.mountNamespaces[mount.destination]
+      guard sources[mount.destination] == nil, mapping != nil || isWanted(mount.options) else { continue }
       sources[mount.destination] = try step("open \(mount.source)") { () throws(SystemError) in
         let copy: FileDescriptor = try Mounts.detachedCopy(mount.source, recursive: mount.options.contains("rbind"))
-        if let userNamespace, MountOptions(mount.options).isIDMapped {
+        if let mapping {
+          let own: FileDescriptor = try FileDescriptor.open(mapping)
+          try Mounts.setAttributes(
+            ofDetached: copy, set: Mounts.Attribute.idMapped, userNamespace: own.raw,
+            recursive: MountOptions(mount.options).isIDMappedBelow)
+        } else if let userNamespace, MountOptions(mount.options).isIDMapped {
           try Mounts.setAttributes(
             ofDetached: copy, set: Mounts.Attribute.idMapped, userNamespace: userNamespace.raw)
         }

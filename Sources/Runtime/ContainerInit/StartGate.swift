@@ -63,6 +63,8 @@ struct StartOptions {
   var keepsKeyring: Bool = false
   /// How many descriptors, counted from 3, the program gets beside its standard streams.
   var preservedDescriptors: Int32 = 0
+  /// The user namespaces by which single mounts are mapped, by where these go.
+  var mountNamespaces: [String: String] = [:]
 
   init() {}
 
@@ -70,6 +72,9 @@ struct StartOptions {
     avoidsPivot = json["noPivot"].bool ?? false
     keepsKeyring = json["noNewKeyring"].bool ?? false
     preservedDescriptors = Int32(clamping: json["preserveFDs"].int ?? 0)
+    for (destination, path) in json["mountNamespaces"].object ?? JSONObject() {
+      mountNamespaces[destination] = path.string
+    }
   }
 
   /// Puts the preserved descriptors where the program expects them; the channel makes way.

@@ -25,7 +25,8 @@ struct Creation {
   let hierarchy: CgroupHierarchy
   let options: Options
   private(set) var record: ContainerRecord
-  private var userNamespace: UserNamespaceHolder?
+  /// The user namespaces that are needed until the mounts are made.
+  private var userNamespaces: [UserNamespaceHolder] = []
   /// The terminal's master where nobody else takes it.
   private(set) var terminal: SharedDescriptor?
 
@@ -108,7 +109,7 @@ struct Creation {
     try launcher.start(try request(group, socket))
     Failpoints.reach("OCI.spawned")
     try launcher.finish()
-    userNamespace = nil
+    userNamespaces = []
     found.isComplete = true
     try found.save()
     if let path: String = options.pidFile { try PIDFile.write(path, found.pid) }
@@ -139,7 +140,15 @@ struct Creation {
         uids: bundle.spec.uidMappings, gids: bundle.spec.gidMappings)
       namespaces[user]["path"] = .string(holder.path)
       configuration["linux"]["namespaces"] = .array(namespaces)
-      userNamespace = holder
+      userNamespaces.append(holder)
+    }
+    for mount: JSONValue in configuration["mounts"].items where !mount["uidMappings"].items.isEmpty {
+      // Mappings of its own make a mount mapped, whether an option says so or not.
+      let holder: UserNamespaceHolder = try UserNamespaceHolder(
+        uids: mount["uidMappings"].items.map(RuntimeSpec.IDMapping.init),
+        gids: mount["gidMappings"].items.map(RuntimeSpec.IDMapping.init))
+      configuration["apus"]["start"]["mountNamespaces"][mount["destination"].string ?? ""] = .string(holder.path)
+      userNamespaces.append(holder)
     }
     var request: InitLauncher.Request = InitLauncher.Request(mode: "create", configuration: configuration)
     request.processFiles = group.processFiles
