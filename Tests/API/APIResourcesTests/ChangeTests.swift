@@ -63,4 +63,16 @@ struct ChangeTests {
         + "'_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
         + "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')")
   }
+
+  @Test("What an update leaves out of an event is shown as empty")
+  func eventReason() throws {
+    func event(_ reason: String) -> String {
+      """
+      {"involvedObject": {"kind": "Pod", "namespace": "default", "name": "p"}, \(reason)"type": "Normal", "action": "A",
+       "reportingComponent": "example.com/c", "reportingInstance": "i", "eventTime": "2026-01-01T00:00:00.000000Z"}
+      """
+    }
+    let errors: [String] = try RuleTable.update("events.k8s.io", "events", event(""), from: event(#""reason": "R", "#))
+    #expect(errors.contains(#"reason: Invalid value: "": field is immutable"#))
+  }
 }

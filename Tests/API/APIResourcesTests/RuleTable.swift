@@ -3,6 +3,7 @@
 import APIResources
 import APISchema
 import JSON
+import Synchronization
 import Testing
 
 /// Asks a kind's rules about an object, as the server does.
@@ -31,6 +32,18 @@ enum RuleTable {
     let strategy: any ResourceStrategy = ResourceCatalog.strategy(for: context.resource)
     strategy.prepareForCreate(&object, context)
     return strategy.validate(object, context).map(\.description)
+  }
+
+  /// The warnings about a new object.
+  static func warnings(_ group: String, _ plural: String, _ text: String) throws -> [String] {
+    var context: StrategyContext = StrategyContext(
+      resource: try resource(group, plural), now: "2026-01-01T00:00:00Z")
+    let told: Mutex<[String]> = Mutex([])
+    context.warn = { warning in told.withLock { $0.append(warning) } }
+    var object: JSONValue = try prepared(text, context)
+    let strategy: any ResourceStrategy = ResourceCatalog.strategy(for: context.resource)
+    strategy.prepareForCreate(&object, context)
+    return told.withLock { $0 } + strategy.warnings(object, old: nil, context)
   }
 
   /// The errors of a change, each once.

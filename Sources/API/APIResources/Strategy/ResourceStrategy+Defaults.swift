@@ -51,6 +51,7 @@ extension ResourceStrategy {
   /// Takes the status away and sets the generation, as the traits say.
   func prepareCommonForCreate(_ object: inout JSONValue) {
     if traits.hasStatus { object["status"] = .null }
+    if let template: [String] = traits.template { DisabledPodFields.drop(&object, template: template[...]) }
     switch traits.generation {
     case .none: break
     case .of: object["metadata"]["generation"] = 1
@@ -64,6 +65,9 @@ extension ResourceStrategy {
       keepAllButStatus(&object, old: old)
     } else if traits.hasStatus {
       object["status"] = old["status"]
+    }
+    if context.subresource == nil, let template: [String] = traits.template {
+      DisabledPodFields.drop(&object, template: template[...])
     }
     let generation: JSONValue = old["metadata"]["generation"]
     object["metadata"]["generation"] = generation

@@ -19,6 +19,8 @@ public struct StrategyContext: Sendable {
   public var userExtra: [String: [String]]
   /// The moment of the request, as the server writes times: RFC 3339 with whole seconds in UTC.
   public var now: String
+  /// Takes a warning for the client.
+  public var warn: @Sendable (String) -> Void = { _ in }
   /// Answers whether the user may do something: verb, group, resource, namespace, name.
   public var isAuthorized: @Sendable (String, String, String, String, String) async -> Bool
 

@@ -63,6 +63,10 @@ public struct StrategyTraits: Sendable {
   public var allowsUnconditionalUpdate: Bool
   /// Fields that field selectors may name.
   public var selectableFields: [SelectableField]
+  /// Where the template of the pods is that the kind makes; nil where it makes none.
+  public var template: [String]?
+  /// A member whose text must stay as it was written; nil where only values count.
+  public var rawMember: String?
   /// Where a scale subresource finds its numbers; nil where there is none.
   public var scale: ScalePaths?
   /// What the kind's own rules for updates check of the metadata once more: each fault is told as often as it is met.
@@ -74,7 +78,8 @@ public struct StrategyTraits: Sendable {
   public init(
     name: NameRule = .subdomain, generation: Generation = .none, hasStatus: Bool = false,
     statusMetadata: StatusMetadata = .taken, allowsCreateOnUpdate: Bool = false,
-    allowsUnconditionalUpdate: Bool = true, selectableFields: [SelectableField] = [], scale: ScalePaths? = nil,
+    allowsUnconditionalUpdate: Bool = true, selectableFields: [SelectableField] = [], template: [String]? = nil,
+    rawMember: String? = nil, scale: ScalePaths? = nil,
     updateChecks: [MetadataCheck] = [.change], statusChecks: [MetadataCheck] = [.change]
   ) {
     self.name = name
@@ -84,6 +89,8 @@ public struct StrategyTraits: Sendable {
     self.allowsCreateOnUpdate = allowsCreateOnUpdate
     self.allowsUnconditionalUpdate = allowsUnconditionalUpdate
     self.selectableFields = selectableFields
+    self.template = template
+    self.rawMember = rawMember
     self.scale = scale
     self.updateChecks = updateChecks
     self.statusChecks = statusChecks

@@ -109,15 +109,14 @@ enum Checks {
     return .string(quantity(value)?.description ?? "")
   }
 
-  /// An IP address; the legacy rule accepts leading zeros and such, which our parser does not.
+  /// An IP address, in any form that leaves no doubt.
   static func address(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
-    IPAddress(value.plain) == nil
-      ? [.invalid(path, .string(value.plain), "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")] : []
+    AddressForms.complaint(address: value.plain).map { [.invalid(path, .string(value.plain), $0)] } ?? []
   }
 
+  /// A range of addresses, in any form that leaves no doubt.
   static func prefix(_ value: JSONValue, _ path: FieldPath) -> [FieldError] {
-    IPPrefix(value.plain) == nil
-      ? [.invalid(path, .string(value.plain), "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")] : []
+    AddressForms.complaint(range: value.plain).map { [.invalid(path, .string(value.plain), $0)] } ?? []
   }
 
   /// A number that is not negative, or a percentage.

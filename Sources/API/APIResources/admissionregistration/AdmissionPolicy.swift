@@ -52,6 +52,17 @@ struct AdmissionPolicyBindingStrategy: ResourceStrategy {
     AdmissionPolicyValidation.bindingErrors(object, isMutating: isMutating)
   }
 
+  /// A selector as Go prints its structure.
+  private static func shown(_ selector: JSONValue) -> String {
+    let labels: String = selector["matchLabels"].sortedKeys.map { "\($0): \(selector["matchLabels"][$0].plain)," }
+      .joined(separator: "")
+    let rules: String = selector["matchExpressions"].items.map { rule in
+      "LabelSelectorRequirement{Key:\(rule["key"].plain),Operator:\(rule["operator"].plain),"
+        + "Values:[\(rule["values"].strings.joined(separator: " "))],},"
+    }.joined(separator: "")
+    return "&LabelSelector{MatchLabels:map[string]string{\(labels)},MatchExpressions:[]LabelSelectorRequirement{\(rules)},}"
+  }
+
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     let reference: JSONValue = object["spec"]["paramRef"]
     var text: String = "<unset>"
@@ -59,7 +70,7 @@ struct AdmissionPolicyBindingStrategy: ResourceStrategy {
       let namespace: String = reference["namespace"].plain
       text = namespace.isEmpty ? "*/\(reference["name"].plain)" : "\(namespace)/\(reference["name"].plain)"
     } else if reference["selector"].isThere {
-      text = TableText.selector(reference["selector"]).plain
+      text = Self.shown(reference["selector"])
     }
     return [
       object["metadata"]["name"], object["spec"]["policyName"], .string(text), TableText.age(object, context),

@@ -38,7 +38,8 @@ struct DefinitionValidation {
 
   private mutating func checkName() {
     let name: String = definition["metadata"]["name"].plain
-    if name != "\(spec["names"]["plural"].plain).\(spec["group"].plain)" {
+    // A missing name is told elsewhere.
+    if !name.isEmpty, name != "\(spec["names"]["plural"].plain).\(spec["group"].plain)" {
       errors.append(.invalid("metadata.name", .string(name), "must be spec.names.plural+\".\"+spec.group"))
     }
   }

@@ -5,7 +5,7 @@ import JSON
 
 /// ControllerRevisions.
 struct ControllerRevisionStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(updateChecks: [.change, .whole]) }
+  var traits: StrategyTraits { StrategyTraits(rawMember: "data", updateChecks: [.change, .whole]) }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
     var errors: [FieldError] = []

@@ -7,7 +7,9 @@ import JSON
 struct DaemonSetStrategy: ResourceStrategy {
   private static let templateGeneration: String = "deprecated.daemonset.template.generation"
 
-  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true) }
+  var traits: StrategyTraits { 
+    StrategyTraits(generation: .of(["spec"]), hasStatus: true, template: ["spec", "template"])
+  }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     // Before anything counts it the template's generation is there, and so has an owner.
@@ -49,7 +51,9 @@ struct DaemonSetStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    context.subresource == nil ? Workload.templateWarnings(object, old) : []
+    // The generation may go up for another reason than the template.
+    if context.subresource != nil || old?["spec"]["template"] == object["spec"]["template"] { return [] }
+    return Workload.templateWarnings(object, old)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -7,7 +7,8 @@ import JSON
 struct DeploymentStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
-      generation: .of(["spec"]), hasStatus: true, statusMetadata: .annotationsOnly, scale: ScalePaths())
+      generation: .of(["spec"]), hasStatus: true, statusMetadata: .annotationsOnly,
+      template: ["spec", "template"], scale: ScalePaths())
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -45,7 +46,7 @@ struct DeploymentStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    context.subresource == nil ? Workload.templateWarnings(object, old) : []
+    Workload.warnings(object, old, context)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

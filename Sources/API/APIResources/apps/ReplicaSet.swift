@@ -6,7 +6,7 @@ import JSON
 /// ReplicaSets.
 struct ReplicaSetStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(generation: .of(["spec"]), hasStatus: true, scale: ScalePaths())
+    StrategyTraits(generation: .of(["spec"]), hasStatus: true, template: ["spec", "template"], scale: ScalePaths())
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -30,7 +30,7 @@ struct ReplicaSetStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    context.subresource == nil ? Workload.templateWarnings(object, old) : []
+    Workload.warnings(object, old, context)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

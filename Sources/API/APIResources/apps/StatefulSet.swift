@@ -6,7 +6,8 @@ import JSON
 /// StatefulSets.
 struct StatefulSetStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(name: .label, generation: .of(["spec"]), hasStatus: true, scale: ScalePaths())
+    StrategyTraits(
+      name: .label, generation: .of(["spec"]), hasStatus: true, template: ["spec", "template"], scale: ScalePaths())
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -60,6 +61,12 @@ struct StatefulSetStrategy: ResourceStrategy {
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
     guard context.subresource == nil else { return [] }
     var warnings: [String] = Workload.templateWarnings(object, old)
+    let claims: FieldPath = FieldPath("spec", "volumeClaimTemplates")
+    for (place, claim) in object["spec"]["volumeClaimTemplates"].items.enumerated() {
+      // Upstream names the member differently in updates.
+      warnings += PodWarnings.claimWarnings(
+        claim["spec"], old == nil ? claims.index(place) : claims.index(place).child("Spec"))
+    }
     if object["spec"]["revisionHistoryLimit"].int ?? 0 < 0 {
       warnings.append(
         "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")

@@ -78,11 +78,25 @@ enum Workload {
     return errors
   }
 
-  /// Warnings about a template's pod.
-  static func templateWarnings(_ object: JSONValue, _ old: JSONValue?) -> [String] {
-    let template: JSONValue = object["spec"]["template"]
-    return PodWarnings.warnings(
-      spec: template["spec"], metadata: template["metadata"], at: FieldPath("spec", "template", "spec"),
-      old: old?["spec"]["template"]["spec"])
+  /// Warnings about a template's pod: of a new object, or of one whose generation an update raises.
+  static func templateWarnings(
+    _ object: JSONValue, _ old: JSONValue?, at path: [String] = ["spec", "template"]
+  ) -> [String] {
+    if let old, object["metadata"]["generation"] == old["metadata"]["generation"] { return [] }
+    var template: JSONValue = object
+    var at: FieldPath = .root
+    for name: String in path {
+      template = template[name]
+      at = at.child(name)
+    }
+    return PodWarnings.warnings(template, at: at)
+  }
+
+  /// Warnings of a kind whose pods have names that begin with its own.
+  static func warnings(
+    _ object: JSONValue, _ old: JSONValue?, _ context: StrategyContext, at path: [String] = ["spec", "template"]
+  ) -> [String] {
+    guard context.subresource == nil else { return [] }
+    return (old == nil ? PodWarnings.nameWarnings(object) : []) + templateWarnings(object, old, at: path)
   }
 }

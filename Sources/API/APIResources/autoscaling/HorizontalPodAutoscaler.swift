@@ -50,9 +50,16 @@ struct HorizontalPodAutoscalerStrategy: ResourceStrategy {
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     let spec: JSONValue = object["spec"]
     let target: JSONValue = spec["scaleTargetRef"]
+    var metrics: [JSONValue] = spec["metrics"].items
+    var current: [JSONValue] = object["status"]["currentMetrics"].items
+    // Version 1 has one metric of its own.
+    if let wanted: Int64 = spec["targetCPUUtilizationPercentage"].int {
+      metrics.append(["type": "Resource", "resource": ["name": "cpu", "target": ["averageUtilization": .int(wanted)]]])
+      current = [["resource": ["current": ["averageUtilization": object["status"]["currentCPUUtilizationPercentage"]]]]]
+    }
     return [
       object["metadata"]["name"], .string("\(target["kind"].plain)/\(target["name"].plain)"),
-      .string(AutoscalerTable.metrics(spec["metrics"].items, object["status"]["currentMetrics"].items)),
+      .string(AutoscalerTable.metrics(metrics, current)),
       spec["minReplicas"].int.map { .string("\($0)") } ?? "<unset>", TableText.number(spec["maxReplicas"]),
       TableText.number(object["status"]["currentReplicas"]), TableText.age(object, context),
     ]

@@ -5,7 +5,11 @@ import JSON
 
 /// CronJobs.
 struct CronJobStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(generation: .of(["spec"]), hasStatus: true, statusChecks: []) }
+  var traits: StrategyTraits {
+    StrategyTraits(
+      generation: .of(["spec"]), hasStatus: true, template: ["spec", "jobTemplate", "spec", "template"],
+      statusChecks: [])
+  }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.fill("spec") { spec in
@@ -30,11 +34,16 @@ struct CronJobStrategy: ResourceStrategy {
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
     guard context.subresource == nil else { return [] }
-    let template: JSONValue = object["spec"]["jobTemplate"]["spec"]["template"]
-    return PodWarnings.warnings(
-      spec: template["spec"], metadata: template["metadata"],
-      at: FieldPath("spec", "jobTemplate", "spec", "template", "spec"),
-      old: old?["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+    var warnings: [String] = old == nil ? PodWarnings.nameWarnings(object) : []
+    warnings += JobStrategy.sizeWarnings(
+      object["spec"]["jobTemplate"]["spec"], object, old, FieldPath("spec", "jobTemplate", "spec"))
+    warnings += Workload.templateWarnings(object, old, at: ["spec", "jobTemplate", "spec", "template"])
+    if old != nil, object["spec"]["schedule"].plain.contains("TZ") {
+      warnings.append(
+        "cannot use TZ or CRON_TZ in spec.schedule, use timeZone instead, see "
+          + "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details")
+    }
+    return warnings
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -10,7 +10,8 @@ struct JobStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
       generation: .of(["spec"]), hasStatus: true,
-      selectableFields: [SelectableField("status.successful", paths: [["status", "succeeded"]], absent: "0")], updateChecks: [.whole, .change])
+      selectableFields: [SelectableField("status.successful", paths: [["status", "succeeded"]], absent: "0")],
+      template: ["spec", "template"], updateChecks: [.whole, .change])
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -75,7 +76,22 @@ struct JobStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    context.subresource == nil ? Workload.templateWarnings(object, old) : []
+    guard context.subresource == nil else { return [] }
+    return (old == nil ? PodWarnings.nameWarnings(object) : [])
+      + Self.sizeWarnings(object["spec"], object, old, FieldPath("spec")) + Workload.templateWarnings(object, old)
+  }
+
+  /// A warning about more indexes than can be followed.
+  static func sizeWarnings(
+    _ spec: JSONValue, _ object: JSONValue, _ old: JSONValue?, _ path: FieldPath
+  ) -> [String] {
+    guard spec["completionMode"].plain == "Indexed", spec["completions"].int ?? 0 > 100_000,
+      spec["parallelism"].int ?? 0 > 10_000, old?["metadata"]["generation"] != object["metadata"]["generation"]
+    else { return [] }
+    return [
+      "\(path): In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, "
+        + "Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
+    ]
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -5,7 +5,11 @@ import JSON
 
 /// Leases.
 struct LeaseStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(allowsCreateOnUpdate: true, allowsUnconditionalUpdate: false, updateChecks: [.changeGeneric]) }
+  var traits: StrategyTraits {
+    StrategyTraits(
+      name: .subdomainGeneric, allowsCreateOnUpdate: true, allowsUnconditionalUpdate: false,
+      updateChecks: [.changeGeneric])
+  }
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     // Coordinated leader election is not served by default.

@@ -15,7 +15,8 @@ enum AffinityRules {
     if node[required].isThere { errors += nodeSelector(node[required], at.child(required)) }
     for (place, term) in node[preferred].items.enumerated() {
       errors += weight(term, at.child(preferred).index(place))
-      errors += nodeTerm(term["preference"], at.child(preferred).index(place).child("preference"))
+      errors += nodeTerm(
+        term["preference"], at.child(preferred).index(place).child("preference"), judgesValues: false)
     }
     for kind: String in ["podAffinity", "podAntiAffinity"] {
       let terms: JSONValue = affinity[kind]
@@ -44,10 +45,12 @@ enum AffinityRules {
     return terms.enumerated().flatMap { nodeTerm($1, at.index($0)) }
   }
 
-  private static func nodeTerm(_ term: JSONValue, _ path: FieldPath) -> [FieldError] {
+  private static func nodeTerm(
+    _ term: JSONValue, _ path: FieldPath, judgesValues: Bool = true
+  ) -> [FieldError] {
     var errors: [FieldError] = []
     for (place, requirement) in term["matchExpressions"].items.enumerated() {
-      errors += requirementErrors(requirement, path.child("matchExpressions").index(place))
+      errors += requirementErrors(requirement, path.child("matchExpressions").index(place), judgesValues)
     }
     for (place, requirement) in term["matchFields"].items.enumerated() {
       errors += fieldErrors(requirement, path.child("matchFields").index(place))
@@ -55,7 +58,9 @@ enum AffinityRules {
     return errors
   }
 
-  private static func requirementErrors(_ requirement: JSONValue, _ at: FieldPath) -> [FieldError] {
+  private static func requirementErrors(
+    _ requirement: JSONValue, _ at: FieldPath, _ judgesValues: Bool
+  ) -> [FieldError] {
     var errors: [FieldError] = []
     let values: [String] = requirement["values"].strings
     switch requirement["operator"].plain {
@@ -77,7 +82,7 @@ enum AffinityRules {
         .invalid(at.child("operator"), .string(requirement["operator"].plain), "not a valid selector operator"))
     }
     errors += Checks.text(requirement["key"], at.child("key"), Names.qualified)
-    for (place, value) in values.enumerated() {
+    for (place, value) in values.enumerated() where judgesValues {
       errors += Names.labelValue(value).map { .invalid(at.child("values").index(place), .string(value), $0) }
     }
     return errors
@@ -115,7 +120,17 @@ enum AffinityRules {
     for list: String in ["matchLabelKeys", "mismatchLabelKeys"] where !term[list].isVoid {
       if term["labelSelector"].isNull {
         errors.append(.forbidden(path.child(list), "must not be specified when labelSelector is not set"))
+        continue
       }
+      for (place, key) in term[list].strings.enumerated() {
+        errors += Names.qualified(key).map { .invalid(path.child(list).index(place), .string(key), $0) }
+      }
+    }
+    let refused: [String] = term["mismatchLabelKeys"].strings
+    for (place, key) in term["matchLabelKeys"].strings.enumerated() where refused.contains(key) {
+      errors.append(
+        .invalid(
+          path.child("matchLabelKeys").index(place), .string(key), "exists in both matchLabelKeys and mismatchLabelKeys"))
     }
     if term["topologyKey"].plain.isEmpty { errors.append(.required(path.child("topologyKey"), "can not be empty")) }
     return errors + Checks.text(term["topologyKey"], path.child("topologyKey"), Names.qualified)

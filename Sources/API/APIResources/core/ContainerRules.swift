@@ -99,7 +99,7 @@ enum ContainerRules {
       for key: String in [
         "ports", "resources", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy",
         "restartPolicy", "restartPolicyRules",
-      ] where !container[key].isVoid {
+      ] where container[key].isThere && !(key == "resources" && container[key].isVoid) {
         errors.append(.forbidden(at.child(key), message))
       }
       for (index, mount) in container["volumeMounts"].items.enumerated() {

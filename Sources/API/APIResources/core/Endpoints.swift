@@ -19,6 +19,20 @@ struct EndpointsStrategy: ResourceStrategy {
     EndpointsValidation.errors(object)
   }
 
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    // What the controller writes is right.
+    if object["metadata"]["labels"]["endpoints.kubernetes.io/managed-by"].plain == "endpoint-controller" { return [] }
+    return object["subsets"].items.enumerated().flatMap { place, subset in
+      ["addresses", "notReadyAddresses"].flatMap { list in
+        subset[list].items.enumerated().flatMap { index, address in
+          AddressForms.warnings(
+            address: address["ip"].plain,
+            FieldPath("subsets").index(place).child(list).index(index).child("ip"))
+        }
+      }
+    }
+  }
+
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     [object["metadata"]["name"], .string(Self.text(object["subsets"])), TableText.age(object, context)]
   }

@@ -6,15 +6,17 @@ import JSON
 /// The rules of events: lenient for the core group's old form, strict for those that events.k8s.io makes.
 enum EventValidation {
   static func errors(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    let isNew: Bool = context.resource.identifier.group == "events.k8s.io" || object["eventTime"].isThere
-    let metadata: [FieldError] = MetadataValidation.errors(object["metadata"], .anyGeneric, isNamespaced: true)
-    if !isNew { return metadata + legacyErrors(object) }
-    var errors: [FieldError] = legacyErrors(object, isOwnForm: context.resource.identifier.group == "events.k8s.io")
-    errors += MetadataValidation.errors(object["metadata"], .subdomainGeneric, isNamespaced: true)
     let isOwnForm: Bool = context.resource.identifier.group == "events.k8s.io"
-    if isOwnForm { errors += seriesErrors(object["series"]) }
-    if object["eventTime"].isNull { errors.append(.required(FieldPath("eventTime"))) }
-    return isOwnForm ? errors + oldFieldErrors(object) : errors
+    var errors: [FieldError] = legacyErrors(object, isOwnForm: isOwnForm)
+    if isOwnForm {
+      errors += MetadataValidation.errors(object["metadata"], .subdomain, isNamespaced: true)
+      errors += seriesErrors(object["series"])
+      if object["eventTime"].isNull { errors.append(.required(FieldPath("eventTime"))) }
+      errors += oldFieldErrors(object)
+    }
+    // The generic rules are asked last, of what has no other fault.
+    return errors.isEmpty
+      ? MetadataValidation.errors(object["metadata"], .pathSegmentGeneric, isNamespaced: true) : errors
   }
 
   private static func seriesErrors(_ series: JSONValue) -> [FieldError] {
@@ -85,15 +87,19 @@ enum EventValidation {
     errors += metadata + MetadataValidation.standardFinalizers(object["metadata"]["finalizers"])
     errors += GoForm.immutable(
       object["involvedObject"], old["involvedObject"], FieldPath("involvedObject"), "@core.ObjectReference")
-    for key: String in ["reason", "message"] { errors += Checks.immutable(object[key], old[key], FieldPath(key)) }
+    func text(_ key: String, _ name: String? = nil) -> [FieldError] {
+      Checks.immutable(.string(object[key].plain), .string(old[key].plain), FieldPath(name ?? key))
+    }
+    errors += text("reason") + text("message")
     errors += GoForm.immutable(object["source"], old["source"], FieldPath("source"), "@core.EventSource")
-    for key: String in ["firstTimestamp", "lastTimestamp", "count", "reason", "type", "eventTime", "action"] {
+    for key: String in ["firstTimestamp", "lastTimestamp"] {
       errors += Checks.immutable(object[key], old[key], FieldPath(key))
     }
+    errors += Checks.immutable(.int(object["count"].int ?? 0), .int(old["count"].int ?? 0), FieldPath("count"))
+    errors += text("reason") + text("type")
+    errors += Checks.immutable(object["eventTime"], old["eventTime"], FieldPath("eventTime")) + text("action")
     errors += GoForm.immutable(object["related"], old["related"], FieldPath("related"), "*@core.ObjectReference")
-    for (key, name) in [("reportingComponent", "reportingController"), ("reportingInstance", "reportingInstance")] {
-      errors += Checks.immutable(object[key], old[key], FieldPath(name))
-    }
+    errors += text("reportingComponent", "reportingController") + text("reportingInstance")
     return errors
   }
 }

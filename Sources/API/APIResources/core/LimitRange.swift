@@ -18,7 +18,7 @@ struct LimitRangeStrategy: ResourceStrategy {
     }
   }
 
-  var traits: StrategyTraits { StrategyTraits(updateChecks: [.whole]) }
+  var traits: StrategyTraits { StrategyTraits(allowsCreateOnUpdate: true, updateChecks: [.whole]) }
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     prepareCommonForCreate(&object)

@@ -106,8 +106,16 @@ struct NodeStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    object["spec"]["externalID"].plain.isEmpty
-      ? [] : ["spec.externalID: this field is deprecated, and is unused by Kubernetes"]
+    guard context.subresource == nil else { return [] }
+    let spec: JSONValue = object["spec"]
+    var warnings: [String] = spec["configSource"].isThere ? ["spec.configSource: the feature is removed"] : []
+    if !spec["externalID"].plain.isEmpty {
+      warnings.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+    }
+    for (place, range) in spec["podCIDRs"].strings.enumerated() {
+      warnings += AddressForms.warnings(range: range, FieldPath("spec", "podCIDRs").index(place))
+    }
+    return warnings
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -41,24 +41,58 @@ struct PersistentVolumeStrategy: ResourceStrategy {
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
-    PersistentVolumeValidation.errors(object)
+    PersistentVolumeValidation.errors(object) + Self.mountErrors(object)
+  }
+
+  /// Volumes that can be mounted with options of their annotation.
+  private static let mountable: [String] = [
+    "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "nfs", "rbd", "quobyte", "iscsi", "cinder", "cephfs",
+    "azureFile", "vsphereVolume", "azureDisk", "photonPersistentDisk",
+  ]
+
+  private static func mountErrors(_ object: JSONValue) -> [FieldError] {
+    let key: String = "volume.beta.kubernetes.io/mount-options"
+    guard object["metadata"]["annotations"][key].isThere, !mountable.contains(where: { object["spec"][$0].isThere })
+    else { return [] }
+    return [
+      .forbidden(FieldPath("metadata", "annotations", key), "may not specify mount options for this volume type")
+    ]
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     // What is wrong with the object itself is told twice, as upstream does.
     context.subresource == "status"
       ? []
-      : PersistentVolumeValidation.errors(object) + PersistentVolumeValidation.updateErrors(object, old: old)
+      : PersistentVolumeValidation.errors(object) + Self.mountErrors(object)
+        + PersistentVolumeValidation.updateErrors(object, old: old)
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    guard object["spec"]["persistentVolumeReclaimPolicy"].plain == "Recycle", context.subresource == nil else {
-      return []
+    guard context.subresource == nil else { return [] }
+    let spec: JSONValue = object["spec"]
+    let path: FieldPath = FieldPath("metadata", "annotations")
+    var warnings: [String] = [
+      ("volume.beta.kubernetes.io/storage-class", "v1.8; use \"storageClassName\""),
+      ("volume.beta.kubernetes.io/mount-options", "v1.31; use \"mountOptions\""),
+    ].compactMap { key, advice in
+      object["metadata"]["annotations"][key].isNull
+        ? nil : "\(path.key(key)): deprecated since \(advice) attribute instead"
     }
-    return [
-      "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach "
-        + "is to use dynamic provisioning."
-    ]
+    if spec["persistentVolumeReclaimPolicy"].plain == "Recycle" {
+      warnings.append(
+        "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended "
+          + "approach is to use dynamic provisioning.")
+    }
+    warnings += NodeLabels.warnings(
+      terms: spec["nodeAffinity"]["required"]["nodeSelectorTerms"],
+      FieldPath("spec", "nodeAffinity", "required", "nodeSelectorTerms"))
+    for kind: String in ["cephfs", "photonPersistentDisk", "scaleIO", "storageos", "glusterfs", "rbd"]
+    where spec[kind].isThere {
+      for old in PodWarnings.oldVolumes where old.kind == kind {
+        warnings.append("\(FieldPath("spec", old.shown)): deprecated in \(old.since)")
+      }
+    }
+    return warnings
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -10,7 +10,7 @@ struct PersistentVolumeClaimStrategy: ResourceStrategy {
   /// Defaults of a claim, also in a stateful set's template.
   static func setDefaults(_ claim: inout JSONValue) {
     if claim["status"]["phase"].plain.isEmpty { claim["status"]["phase"] = "Pending" }
-    claim.fill("spec") { $0.setDefaultText("volumeMode", "Filesystem") }
+    claim.fill("spec") { $0.setDefault("volumeMode", "Filesystem") }
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) { Self.setDefaults(&object) }
@@ -51,6 +51,16 @@ struct PersistentVolumeClaimStrategy: ResourceStrategy {
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     if context.subresource == "status" { return PersistentVolumeClaimValidation.statusErrors(object, old: old) }
     return PersistentVolumeClaimValidation.updateErrors(object, old: old)
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    guard context.subresource == nil else { return [] }
+    let key: String = "volume.beta.kubernetes.io/storage-class"
+    let path: FieldPath = FieldPath("metadata", "annotations").key(key)
+    return
+      (object["metadata"]["annotations"][key].isThere
+      ? ["\(path): deprecated since v1.8; use \"storageClassName\" attribute instead"] : [])
+      + PodWarnings.claimWarnings(object["spec"], FieldPath("spec"))
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -34,8 +34,8 @@ struct PodStrategy: ResourceStrategy {
 
   func prepareForCreate(_ object: inout JSONValue, _ context: StrategyContext) {
     object["metadata"]["generation"] = 1
-    // Groups of pods are behind a gate that is off (GenericWorkload).
-    if object["spec"]["schedulingGroup"].isThere { object["spec"]["schedulingGroup"] = .null }
+    object.edit("spec") { DisabledPodFields.drop(&$0) }
+    PodAnnotations.takeProfiles(&object).forEach(context.warn)
     // A negative time means at once.
     if object["spec"]["terminationGracePeriodSeconds"].int ?? 0 < 0 {
       object["spec"]["terminationGracePeriodSeconds"] = 1
@@ -68,6 +68,7 @@ struct PodStrategy: ResourceStrategy {
       object["metadata"]["managedFields"] = metadata["managedFields"]
       object["metadata"]["resourceVersion"] = metadata["resourceVersion"]
       object["spec"]["ephemeralContainers"] = added
+      object.edit("spec") { DisabledPodFields.drop(&$0) }
       raiseGeneration(&object, old: old)
     case "resize":
       let resized: JSONValue = object
@@ -77,6 +78,7 @@ struct PodStrategy: ResourceStrategy {
       PodResize.copy(from: resized, to: &object)
       raiseGeneration(&object, old: old)
     default:
+      object.edit("spec") { DisabledPodFields.drop(&$0) }
       prepareCommonForUpdate(&object, old: old, context)
     }
   }
@@ -91,7 +93,11 @@ struct PodStrategy: ResourceStrategy {
     if !object["spec"]["ephemeralContainers"].isVoid {
       errors.append(.forbidden(FieldPath("spec", "ephemeralContainers"), "cannot be set on create"))
     }
-    return errors
+    if !object["spec"]["schedulingGates"].isVoid, !object["spec"]["nodeName"].plain.isEmpty {
+      errors.append(
+        .forbidden(FieldPath("spec", "nodeName"), "cannot be set until all schedulingGates have been cleared"))
+    }
+    return errors + PodAnnotations.mismatches(object, FieldPath("spec"))
   }
 
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
@@ -105,9 +111,16 @@ struct PodStrategy: ResourceStrategy {
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
     // People do not usually change pods themselves.
+    if context.subresource == "status" {
+      return ["podIPs", "hostIPs"].flatMap { list in
+        object["status"][list].items.enumerated().flatMap { place, item in
+          AddressForms.warnings(address: item["ip"].plain, FieldPath("status", list).index(place).child("ip"))
+        }
+      }
+    }
     if context.subresource != nil || old != nil { return [] }
-    return PodWarnings.warnings(
-      spec: object["spec"], metadata: object["metadata"], at: FieldPath("spec"), old: old?["spec"])
+    return PodWarnings.nameWarnings(object, "this is used in the Pod's hostname")
+      + PodWarnings.warnings(object, at: .root)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] { PodTable.cells(object, context) }
@@ -155,7 +168,7 @@ enum PodQualityOfService {
   static func of(_ spec: JSONValue) -> String {
     let containers: [JSONValue] = spec["containers"].items + spec["initContainers"].items
     // Resources of the pod as a whole speak for it.
-    let resources: [JSONValue] = spec["resources"].isVoid ? containers.map { $0["resources"] } : [spec["resources"]]
+    let resources: [JSONValue] = spec["resources"].isNull ? containers.map { $0["resources"] } : [spec["resources"]]
     var requests: [String: Int128] = [:]
     var limits: [String: Int128] = [:]
     var isGuaranteed: Bool = true

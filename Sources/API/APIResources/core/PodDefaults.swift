@@ -85,7 +85,9 @@ enum PodDefaults {
     {
       parts = parts.dropFirst()
     }
-    guard let last: Substring = parts.popLast() else { return false }
+    // With "library/" before a name that has no other folder.
+    let length: Int = parts.reduce(parts.count - 1 + (parts.count == 1 ? 8 : 0)) { $0 + $1.utf8.count }
+    guard length <= 255, let last: Substring = parts.popLast() else { return false }
     return (parts + [last.prefix { $0 != ":" }]).allSatisfy { part in
       !part.isEmpty
         && part.utf8.allSatisfy { byte in
@@ -120,9 +122,9 @@ enum PodDefaults {
       rbd.setDefaultText("keyring", "/etc/ceph/keyring")
     }
     volume.edit("azureDisk") { disk in
-      disk.setDefaultText("cachingMode", "ReadWrite")
-      disk.setDefaultText("kind", "Shared")
-      disk.setDefaultText("fsType", "ext4")
+      disk.setDefault("cachingMode", "ReadWrite")
+      disk.setDefault("kind", "Shared")
+      disk.setDefault("fsType", "ext4")
       disk.setDefault("readOnly", false)
     }
     volume.edit("scaleIO") { disk in
@@ -131,7 +133,7 @@ enum PodDefaults {
     }
     volume.edit("ephemeral") { ephemeral in
       ephemeral.edit("volumeClaimTemplate") { template in
-        template.edit("spec") { $0.setDefaultText("volumeMode", "Filesystem") }
+        template.edit("spec") { $0.setDefault("volumeMode", "Filesystem") }
       }
     }
     volume.edit("image") { image in
@@ -176,7 +178,7 @@ enum PodDefaults {
           }
         }
       }
-      spec.edit("resources", limitsToRequests)
+      PodLevelResources.applyDefaults(&spec)
       spec.setDefault("enableServiceLinks", true)
       apply(&spec)
     }

@@ -32,7 +32,7 @@ enum PodResize {
     if old["spec"]["os"]["name"].plain == "windows" {
       return [.forbidden(FieldPath(""), "windows pods cannot be resized")]
     }
-    var errors: [FieldError] = PodValidation.annotationErrors(pod, FieldPath("metadata", "annotations"))
+    var errors: [FieldError] = PodAnnotations.errors(pod, FieldPath("metadata", "annotations"))
     errors += PodValidation.specErrors(pod["spec"], path, metadata: pod["metadata"], isPod: true)
     let known: String = old["status"]["qosClass"].plain
     let quality: String = known.isEmpty ? PodQualityOfService.of(old["spec"]) : known

@@ -5,7 +5,7 @@ import JSON
 
 /// PodTemplates.
 struct PodTemplateStrategy: ResourceStrategy {
-  var traits: StrategyTraits { StrategyTraits(generation: .of(["template"])) }
+  var traits: StrategyTraits { StrategyTraits(generation: .of(["template"]), template: ["template"]) }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
     object.fill("template") { template in template.fill("spec") { PodDefaults.apply(&$0) } }
@@ -16,9 +16,7 @@ struct PodTemplateStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    PodWarnings.warnings(
-      spec: object["template"]["spec"], metadata: object["template"]["metadata"], at: FieldPath("template", "spec"),
-      old: old?["template"]["spec"])
+    Workload.templateWarnings(object, old, at: ["template"])
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

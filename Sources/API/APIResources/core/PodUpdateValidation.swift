@@ -12,7 +12,7 @@ enum PodUpdateValidation {
 
   static func errors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("spec")
-    var errors: [FieldError] = PodValidation.annotationErrors(pod, FieldPath("metadata", "annotations"))
+    var errors: [FieldError] = PodAnnotations.errors(pod, FieldPath("metadata", "annotations"))
     errors += PodValidation.specErrors(pod["spec"], path, metadata: pod["metadata"], isPod: true)
     let spec: JSONValue = pod["spec"]
     let before: JSONValue = old["spec"]
@@ -111,7 +111,7 @@ enum PodUpdateValidation {
 
   static func ephemeralContainerErrors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
     let path: FieldPath = FieldPath("spec", "ephemeralContainers")
-    var errors: [FieldError] = PodValidation.annotationErrors(pod, FieldPath("metadata", "annotations"))
+    var errors: [FieldError] = PodAnnotations.errors(pod, FieldPath("metadata", "annotations"))
     errors += PodValidation.specErrors(pod["spec"], FieldPath("spec"), metadata: pod["metadata"], isPod: true)
     if old["metadata"]["annotations"]["kubernetes.io/config.mirror"].isThere {
       return [.forbidden(FieldPath(""), "static pods do not support ephemeral containers")]

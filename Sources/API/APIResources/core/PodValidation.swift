@@ -9,28 +9,8 @@ enum PodValidation {
   static let int32Max: Int64 = 2_147_483_647
 
   static func errors(of pod: JSONValue) -> [FieldError] {
-    annotationErrors(pod, FieldPath("metadata", "annotations"))
+    PodAnnotations.errors(pod, FieldPath("metadata", "annotations"))
       + specErrors(pod["spec"], FieldPath("spec"), metadata: pod["metadata"], isPod: true)
-  }
-
-  /// Annotations that mean something for pods.
-  static func annotationErrors(_ pod: JSONValue, _ path: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = []
-    let annotations: JSONValue = pod["metadata"]["annotations"]
-    let mirror: String = "kubernetes.io/config.mirror"
-    if annotations[mirror].isThere, pod["spec"]["nodeName"].plain.isEmpty {
-      errors.append(
-        .invalid(path.key(mirror), annotations[mirror], "must set spec.nodeName if mirror pod annotation is set"))
-    }
-    let prefix: String = "container.apparmor.security.beta.kubernetes.io/"
-    let names: Set<String> = Set(
-      ["containers", "initContainers", "ephemeralContainers"].flatMap { pod["spec"][$0].items.map { $0["name"].plain } }
-    )
-    for (key, _) in annotations.object ?? JSONObject() where key.hasPrefix(prefix) {
-      let name: String = String(key.dropFirst(prefix.count))
-      if !names.contains(name) { errors.append(.invalid(path.key(key), .string(name), "container not found")) }
-    }
-    return errors
   }
 
   static func specErrors(
@@ -42,7 +22,10 @@ enum PodValidation {
     errors += claimErrors(spec["resourceClaims"], path.child("resourceClaims"))
     errors += ContainerRules.errors(spec, path, volumes: volumes.sound)
     if spec["resources"].isThere {
-      errors += ResourceRules.requirements(spec["resources"], path.child("resources"), claims: [], isPodLevel: true)
+      let at: FieldPath = path.child("resources")
+      errors += ResourceRules.requirements(
+        spec["resources"], at, claims: spec["resourceClaims"].items.map { $0["name"].plain }, isPodLevel: true)
+      errors += PodLevelResources.consistencyErrors(spec, at)
     }
     errors += policyErrors(spec, path)
     errors += Checks.labels(spec["nodeSelector"], path.child("nodeSelector"))
@@ -53,7 +36,7 @@ enum PodValidation {
       let at: FieldPath = path.child("readinessGates").index(place).child("conditionType")
       errors += Checks.text(gate["conditionType"], at, Names.qualified)
     }
-    errors += gateErrors(spec, path, isPod: isPod)
+    errors += gateErrors(spec, path)
     errors += TopologyRules.errors(
       spec["topologySpreadConstraints"], path.child("topologySpreadConstraints"))
     errors += WindowsRules.hostProcessErrors(spec, path)
@@ -153,7 +136,7 @@ enum PodValidation {
     return errors
   }
 
-  private static func gateErrors(_ spec: JSONValue, _ path: FieldPath, isPod: Bool) -> [FieldError] {
+  private static func gateErrors(_ spec: JSONValue, _ path: FieldPath) -> [FieldError] {
     let gates: [JSONValue] = spec["schedulingGates"].items
     var errors: [FieldError] = []
     var seen: Set<String> = []
@@ -161,10 +144,6 @@ enum PodValidation {
       let at: FieldPath = path.child("schedulingGates").index(place)
       errors += Checks.text(gate["name"], at, Names.qualified)
       if !seen.insert(gate["name"].plain).inserted { errors.append(.duplicate(at, gate["name"])) }
-    }
-    if !gates.isEmpty, !spec["nodeName"].plain.isEmpty, isPod {
-      errors.append(
-        .forbidden(path.child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
     }
     return errors
   }
@@ -214,7 +193,7 @@ enum PodValidation {
     if !spec["priorityClassName"].plain.isEmpty {
       errors += Checks.text(spec["priorityClassName"], path.child("priorityClassName"), Names.subdomain)
     }
-    if spec["runtimeClassName"].isThere {
+    if !spec["runtimeClassName"].plain.isEmpty {
       errors += Checks.text(spec["runtimeClassName"], path.child("runtimeClassName"), Names.subdomain)
     }
     if spec["preemptionPolicy"].isThere {
@@ -240,7 +219,7 @@ enum PodTemplateValidation {
     let metadata: JSONValue = template["metadata"]
     var errors: [FieldError] = Checks.labels(metadata["labels"], path.child("labels"))
     errors += MetadataValidation.annotations(metadata["annotations"], path.child("annotations"))
-    errors += PodValidation.annotationErrors(template, path.child("annotations"))
+    errors += PodAnnotations.errors(template, path.child("annotations"))
     errors += PodValidation.specErrors(template["spec"], path.child("spec"), metadata: metadata, isPod: false)
     if !template["spec"]["ephemeralContainers"].isVoid {
       errors.append(

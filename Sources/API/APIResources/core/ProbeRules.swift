@@ -15,13 +15,13 @@ enum ProbeRules {
     }
     let grace: JSONValue = probe["terminationGracePeriodSeconds"]
     if grace.isThere {
+      if grace.int ?? 0 <= 0 {
+        errors.append(.invalid(path.child("terminationGracePeriodSeconds"), grace, "must be greater than 0"))
+      }
       if kind == "readinessProbe" {
         errors.append(
           .invalid(
             path.child("terminationGracePeriodSeconds"), grace, "must not be set for readinessProbes"))
-      }
-      if grace.int ?? 0 <= 0 {
-        errors.append(.invalid(path.child("terminationGracePeriodSeconds"), grace, "must be greater than 0"))
       }
     }
     if kind != "readinessProbe", probe["successThreshold"].int ?? 1 != 1 {

@@ -8,7 +8,8 @@ struct ReplicationControllerStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
       generation: .of(["spec"]), hasStatus: true,
-      selectableFields: [SelectableField("status.replicas", absent: "0")], scale: ScalePaths(selectorIsMap: true))
+      selectableFields: [SelectableField("status.replicas", absent: "0")], template: ["spec", "template"],
+      scale: ScalePaths(selectorIsMap: true))
   }
 
   func applyDefaults(_ object: inout JSONValue, _ context: StrategyContext) {
@@ -50,7 +51,11 @@ struct ReplicationControllerStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    context.subresource == nil ? Workload.templateWarnings(object, old) : []
+    guard context.subresource == nil, let old else { return Workload.warnings(object, old, context) }
+    // Upstream takes the old template for the new one.
+    var told: JSONValue = old
+    told["metadata"]["generation"] = object["metadata"]["generation"]
+    return Workload.templateWarnings(told, old)
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -2,6 +2,7 @@
 
 import APISchema
 import JSON
+import KubeValues
 
 /// ResourceQuotas.
 struct ResourceQuotaStrategy: ResourceStrategy {
@@ -14,6 +15,19 @@ struct ResourceQuotaStrategy: ResourceStrategy {
   func validateChange(_ object: JSONValue, old: JSONValue, _ context: StrategyContext) -> [FieldError] {
     if context.subresource == "status" { return ResourceQuotaValidation.statusErrors(object) }
     return ResourceQuotaValidation.errors(object) + ResourceQuotaValidation.scopeErrors(object, old: old)
+  }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    guard old == nil else { return [] }
+    let hard: JSONValue = object["spec"]["hard"]
+    return ["cpu", "memory", "storage", "ephemeral-storage"].compactMap { name in
+      var wanted: String = "requests.\(name)"
+      if hard[wanted].isNull, name == "cpu" || name == "memory" { wanted = name }
+      guard let request: ResourceQuantity = Checks.quantity(hard[wanted]),
+        let limit: ResourceQuantity = Checks.quantity(hard["limits.\(name)"]), limit < request
+      else { return nil }
+      return "ResourceQuota \(wanted) (\(request)) should be less than limits.\(name) (\(limit))"
+    }
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

@@ -19,11 +19,15 @@ enum ResourceRules {
     _ resources: JSONValue, _ path: FieldPath, claims: [String], isPodLevel: Bool = false
   ) -> [FieldError] {
     var errors: [FieldError] = []
+    if isPodLevel, resources["claims"].isThere {
+      errors.append(.forbidden(path.child("claims"), "claims may not be set for Resources at pod-level"))
+    }
     let limits: JSONValue = resources["limits"]
     let requests: JSONValue = resources["requests"]
     for name: String in limits.sortedKeys {
       errors += nameErrors(name, path.child("limits").key(name), isPodLevel: isPodLevel)
       errors += quantityErrors(name, limits[name], path.child("limits").key(name))
+      errors += pageErrors(name, limits[name], path.child("limits").key(name))
     }
     for name: String in requests.sortedKeys {
       let at: FieldPath = path.child("requests")
@@ -34,13 +38,11 @@ enum ResourceRules {
       } else if isExtended(name) || isHugePage(name) {
         errors.append(.required(path.child("limits"), "Limit must be set for non overcommitable resources"))
       }
+      errors += pageErrors(name, requests[name], at.key(name))
     }
     let names: [String] = limits.sortedKeys + requests.sortedKeys
     if names.contains(where: isHugePage), !names.contains("cpu"), !names.contains("memory") {
       errors.append(.forbidden(path, "HugePages require cpu or memory"))
-    }
-    if isPodLevel, !resources["claims"].isVoid {
-      errors.append(.forbidden(path.child("claims"), "claims may not be set for Resources at pod-level"))
     }
     errors += claimErrors(resources["claims"], path.child("claims"), claims)
     return errors
@@ -49,8 +51,8 @@ enum ResourceRules {
   private static func nameErrors(_ name: String, _ path: FieldPath, isPodLevel: Bool) -> [FieldError] {
     guard isPodLevel else { return containerNameErrors(name, path) }
     let wrong: [FieldError] = anyNameErrors(name, path)
-    let known: [String] = ["cpu", "memory"]
-    return wrong + (known.contains(name) || isHugePage(name) ? [] : [.notSupported(path, .string(name), known)])
+    if !wrong.isEmpty || name == "cpu" || name == "memory" || isHugePage(name) { return wrong }
+    return [.notSupported(path, .string(name), ["cpu", "hugepages-", "memory"])]
   }
 
   /// Names without a domain that are known at all.
@@ -104,6 +106,16 @@ enum ResourceRules {
       errors.append(.invalid(path, Checks.canonical(value), "must be an integer"))
     }
     return errors
+  }
+
+  /// Huge pages are whole.
+  private static func pageErrors(_ name: String, _ value: JSONValue, _ path: FieldPath) -> [FieldError] {
+    guard isHugePage(name), let quantity: ResourceQuantity = Checks.quantity(value) else { return [] }
+    let size: Int128 = ResourceQuantity(String(name.dropFirst("hugepages-".count)))?.nanounits ?? 0
+    if size > 0, size % 1_000_000_000 == 0, quantity.nanounits % size == 0 { return [] }
+    return [
+      .invalid(path, Checks.canonical(value), "\(Checks.canonical(value).plain) is not positive integer multiple of \(name)")
+    ]
   }
 
   private static func compare(

@@ -35,6 +35,10 @@ enum SecurityRules {
       errors += Checks.supported(
         context["supplementalGroupsPolicy"], path.child("supplementalGroupsPolicy"), ["Merge", "Strict"])
     }
+    if context["seLinuxChangePolicy"].isThere {
+      // Others are behind a feature gate that is off (SELinuxMount).
+      errors += Checks.supported(context["seLinuxChangePolicy"], path.child("seLinuxChangePolicy"), ["Recursive"])
+    }
     return errors
   }
 
@@ -54,6 +58,15 @@ enum SecurityRules {
               + "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"))
       } else if !names.insert(name.replacing("/", with: ".")).inserted {
         errors.append(.duplicate(at, .string(name)))
+      }
+      let dotted: String = name.replacing("/", with: ".")
+      if dotted.hasPrefix("net."), spec["hostNetwork"].bool ?? false {
+        errors.append(.invalid(at, .string(name), "may not be specified when 'hostNetwork' is true"))
+      }
+      let isShared: Bool =
+        dotted == "kernel.sem" || ["kernel.shm", "kernel.msg", "fs.mqueue."].contains { dotted.hasPrefix($0) }
+      if isShared, spec["hostIPC"].bool ?? false {
+        errors.append(.invalid(at, .string(name), "may not be specified when 'hostIPC' is true"))
       }
     }
     return errors

@@ -7,7 +7,7 @@ import JSON
 struct ServiceStrategy: ResourceStrategy {
   var traits: StrategyTraits {
     StrategyTraits(
-      name: .label, hasStatus: true,
+      name: .label, hasStatus: true, allowsCreateOnUpdate: true,
       selectableFields: [SelectableField("spec.clusterIP"), SelectableField("spec.type")])
   }
 
@@ -71,7 +71,8 @@ struct ServiceStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    context.subresource == nil ? ServiceValidation.warnings(object) : []
+    if context.subresource == nil { return ServiceValidation.warnings(object) }
+    return LoadBalancerStatus.warnings(object["status"]["loadBalancer"])
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

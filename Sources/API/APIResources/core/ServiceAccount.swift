@@ -27,8 +27,8 @@ struct ServiceAccountStrategy: ResourceStrategy {
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
     let annotation: String = "kubernetes.io/enforce-mountable-secrets"
-    guard object["metadata"]["annotations"][annotation].plain == "true",
-      old?["metadata"]["annotations"][annotation].plain != "true"
+    guard object["metadata"]["annotations"][annotation].isThere,
+      old?["metadata"]["annotations"][annotation].isNull ?? true
     else { return [] }
     return [
       "metadata.annotations[\(annotation)]: deprecated in v1.32+; "

@@ -339,49 +339,43 @@ enum ServiceValidation {
   static func warnings(_ object: JSONValue) -> [String] {
     let spec: JSONValue = object["spec"]
     var warnings: [String] = []
-    if !spec["externalIPs"].isVoid {
-      warnings.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+    let hints: String = "service.kubernetes.io/topology-aware-hints"
+    if object["metadata"]["annotations"][hints].isThere {
+      warnings.append("annotation \(hints) is deprecated, please use service.kubernetes.io/topology-mode instead")
     }
-    if spec["type"].plain != "ExternalName", !spec["externalName"].plain.isEmpty {
-      warnings.append("spec.externalName is ignored when spec.type is not \"ExternalName\"")
+    func add(_ key: String) {
+      for (place, text) in spec[key].strings.enumerated() where text != "None" {
+        warnings += AddressForms.warnings(address: text, path.child(key).index(place))
+      }
     }
-    if isHeadless(spec) {
+    add("clusterIPs")
+    let isExternal: Bool = spec["type"].plain == "ExternalName"
+    if isHeadless(spec), spec["type"].plain == "ClusterIP" {
       if !spec["loadBalancerIP"].plain.isEmpty {
         warnings.append("spec.loadBalancerIP is ignored for headless services")
       }
-      if spec["externalIPs"].isThere { warnings.append("spec.externalIPs is ignored for headless services") }
-      if spec["sessionAffinity"].plain == "ClientIP" {
+      if !spec["externalIPs"].isVoid { warnings.append("spec.externalIPs is ignored for headless services") }
+      if spec["sessionAffinity"].plain != "None" {
         warnings.append("spec.SessionAffinity is ignored for headless services")
       }
+    }
+    add("externalIPs")
+    if !spec["externalIPs"].isVoid, !isHeadless(spec), !isExternal {
+      warnings.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+    }
+    warnings += AddressForms.warnings(address: spec["loadBalancerIP"].plain, path.child("loadBalancerIP"))
+    for (place, range) in spec["loadBalancerSourceRanges"].strings.enumerated() {
+      warnings += AddressForms.warnings(range: range, path.child("loadBalancerSourceRanges").index(place))
+    }
+    if isExternal, !spec["externalIPs"].isVoid {
+      warnings.append("spec.externalIPs is ignored when spec.type is \"ExternalName\"")
+    }
+    if !isExternal, !spec["externalName"].plain.isEmpty {
+      warnings.append("spec.externalName is ignored when spec.type is not \"ExternalName\"")
     }
     if spec["trafficDistribution"].plain == "PreferClose" {
       warnings.append("spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"")
     }
     return warnings
-  }
-}
-
-/// What a load balancer reports.
-enum LoadBalancerStatus {
-  static func errors(_ status: JSONValue, _ path: FieldPath) -> [FieldError] {
-    var errors: [FieldError] = []
-    for (place, item) in status["ingress"].items.enumerated() {
-      let at: FieldPath = path.child("ingress").index(place)
-      if !item["ip"].plain.isEmpty { errors += Checks.address(item["ip"], at.child("ip")) }
-      if item["ipMode"].isThere {
-        if item["ip"].plain.isEmpty {
-          errors.append(.forbidden(at.child("ipMode"), "may not be specified when `ip` is not set"))
-        } else {
-          errors += Checks.supported(item["ipMode"], at.child("ipMode"), ["Proxy", "VIP"])
-        }
-      }
-      if !item["hostname"].plain.isEmpty {
-        errors += Checks.text(item["hostname"], at.child("hostname"), Names.subdomain)
-        if IPAddress(item["hostname"].plain) != nil {
-          errors.append(.invalid(at.child("hostname"), item["hostname"], "must be a DNS name, not an IP address"))
-        }
-      }
-    }
-    return errors
   }
 }

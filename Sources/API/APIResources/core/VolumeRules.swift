@@ -135,7 +135,7 @@ enum VolumeRules {
     ]
     return MetadataValidation.annotations(metadata["annotations"], at.child("annotations"))
       + Checks.labels(metadata["labels"], at.child("labels"))
-      + names.filter { metadata[$0.json].isThere && metadata[$0.json] != 0 && metadata[$0.json] != "" }
+      + names.filter { metadata[$0.json].isThere && !(metadata[$0.json] == 0 && $0.json == "generation") && metadata[$0.json] != "" }
       .map { .forbidden(at.child($0.shown), "cannot be set") }
   }
 

@@ -41,7 +41,22 @@ struct EndpointSliceStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
-    object["addressType"].plain == "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []
+    var warnings: [String] = []
+    if old == nil, object["addressType"].plain == "FQDN" {
+      warnings.append("spec.addressType: FQDN endpoints are deprecated")
+    }
+    let manager: String = object["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"].plain
+    // What the controllers write is right.
+    if manager == "endpointslice-controller.k8s.io" || manager == "endpointslicemirroring-controller.k8s.io" {
+      return warnings
+    }
+    for (place, endpoint) in object["endpoints"].items.enumerated() {
+      for (index, address) in endpoint["addresses"].strings.enumerated() {
+        warnings += AddressForms.warnings(
+          address: address, FieldPath("endpoints").index(place).child("addresses").index(index))
+      }
+    }
+    return warnings
   }
 
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {

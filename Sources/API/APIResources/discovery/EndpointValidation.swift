@@ -39,7 +39,7 @@ enum EndpointsValidation {
   /// Addresses that no Service may lead to.
   static func special(_ text: String, _ at: FieldPath) -> [FieldError] {
     IPAddress(text) == nil
-      ? [.invalid(at, .string(text), "must be a valid IP address")]
+      ? (AddressForms.isSloppy(text) ? [] : [.invalid(at, .string(text), "must be a valid IP address")])
       : ServiceValidation.nonSpecial(text, at)
   }
 
@@ -130,7 +130,13 @@ enum EndpointSliceValidation {
   ) -> [FieldError] {
     guard type != "FQDN" else { return Checks.text(address, path.index(place), Names.subdomain) }
     guard ["IPv4", "IPv6"].contains(type) else { return [] }
-    let wrong: [FieldError] = Checks.address(address, path.index(place))
+    var wrong: [FieldError] = Checks.address(address, path.index(place))
+    // Of this family only the canonical form counts.
+    if wrong.isEmpty, type == "IPv6", let canonical: String = IPAddress(address.plain)?.description,
+      canonical != address.plain
+    {
+      wrong = [.invalid(path.index(place), address, "must be in canonical form (\"\(canonical)\")")]
+    }
     if !wrong.isEmpty { return wrong }
     if IPAddress(address.plain)?.family.description != type {
       return [.invalid(path, address, "must be an \(type) address")]

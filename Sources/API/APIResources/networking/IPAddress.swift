@@ -7,18 +7,7 @@ import JSON
 /// IPAddresses: who owns which of the Services' addresses.
 struct IPAddressStrategy: ResourceStrategy {
   var traits: StrategyTraits {
-    StrategyTraits(
-      name: .any,
-      selectableFields: [
-        SelectableField("spec.parentRef.name"), SelectableField("spec.parentRef.namespace"),
-        SelectableField("spec.parentRef.resource"), SelectableField("spec.parentRef.group"),
-      ])
-  }
-
-  private static func hasLeadingZeros(_ text: String) -> Bool {
-    let parts: [Substring] = text.split(separator: ".", omittingEmptySubsequences: false)
-    let numbers: [UInt8] = parts.compactMap { UInt8($0) }
-    return parts.count == 4 && numbers.count == 4 && zip(parts, numbers).contains { $0 != String($1) }
+    StrategyTraits(name: .any)
   }
 
   func validateContent(_ object: JSONValue, _ context: StrategyContext) -> [FieldError] {
@@ -26,9 +15,8 @@ struct IPAddressStrategy: ResourceStrategy {
     var errors: [FieldError] = []
     let at: FieldPath = FieldPath("metadata", "name")
     if !name.isEmpty {
-      errors += Self.hasLeadingZeros(name)
-        ? [.invalid(at, .string(name), "must not have leading 0s")] : Checks.address(.string(name), at)
-      if let canonical: String = IPAddress(name)?.description, canonical != name {
+      errors += Checks.address(.string(name), at)
+      if errors.isEmpty, let canonical: String = IPAddress(name)?.description, canonical != name {
         errors.append(.invalid(at, .string(name), "must be in canonical form (\"\(canonical)\")"))
       }
     }
@@ -67,6 +55,6 @@ struct IPAddressStrategy: ResourceStrategy {
     let parts: [String] = ["group", "resource", "namespace", "name"].map { parent[$0].plain }
     let resource: String = parts[0].isEmpty ? parts[1] : "\(parts[1]).\(parts[0])"
     let owner: String = parts[2].isEmpty ? parts[3] : "\(parts[2])/\(parts[3])"
-    return [object["metadata"]["name"], .string("\(resource)/\(owner)")]
+    return [object["metadata"]["name"], .string("\(resource)/\(owner)"), TableText.age(object, context)]
   }
 }

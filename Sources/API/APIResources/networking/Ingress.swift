@@ -20,6 +20,7 @@ struct IngressStrategy: ResourceStrategy {
   }
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    if context.subresource == "status" { return LoadBalancerStatus.warnings(object["status"]["loadBalancer"]) }
     let annotation: String = "kubernetes.io/ingress.class"
     guard context.subresource == nil, old == nil, object["metadata"]["annotations"][annotation].isThere else {
       return []

@@ -75,16 +75,12 @@ enum NetworkPolicyValidation {
 
   private static func blockErrors(_ block: JSONValue, _ path: FieldPath) -> [FieldError] {
     if block["cidr"].plain.isEmpty { return [.required(path.child("cidr"))] }
-    guard let range: IPPrefix = IPPrefix(block["cidr"].plain) else {
-      return Checks.prefix(block["cidr"], path.child("cidr"))
-    }
-    var errors: [FieldError] = []
+    var errors: [FieldError] = Checks.prefix(block["cidr"], path.child("cidr"))
+    guard let range: IPPrefix = IPPrefix(block["cidr"].plain) else { return errors }
     for (place, except) in block["except"].items.enumerated() {
       let at: FieldPath = path.child("except").index(place)
-      guard let inner: IPPrefix = IPPrefix(except.plain) else {
-        errors += Checks.prefix(except, at)
-        continue
-      }
+      errors += Checks.prefix(except, at)
+      guard let inner: IPPrefix = IPPrefix(except.plain) else { continue }
       if !range.contains(inner.network) || inner.length <= range.length {
         errors.append(.invalid(at, except, "must be a strict subset of `cidr`"))
       }

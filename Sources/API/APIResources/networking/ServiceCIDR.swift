@@ -15,7 +15,14 @@ struct ServiceCIDRStrategy: ResourceStrategy {
     if ranges.count > 2 {
       return [.invalid(path, GoForm.of(object["spec"], "@networking.ServiceCIDRSpec"), "may only hold up to 2 values")]
     }
-    var errors: [FieldError] = ranges.enumerated().flatMap { Checks.prefix($1, path.index($0)) }
+    var errors: [FieldError] = []
+    for (place, range) in ranges.enumerated() {
+      let wrong: [FieldError] = Checks.prefix(range, path.index(place))
+      errors += wrong
+      if wrong.isEmpty, let canonical: String = IPPrefix(range.plain)?.description, canonical != range.plain {
+        errors.append(.invalid(path.index(place), range, "must be in canonical form (\"\(canonical)\")"))
+      }
+    }
     let families: [IPFamily] = ranges.compactMap { IPPrefix($0.plain)?.family }
     if families.count == 2, families[0] == families[1] {
       let message: String = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"

@@ -36,6 +36,10 @@ struct RuntimeClassStrategy: ResourceStrategy {
     Checks.immutable(object["handler"], old["handler"], FieldPath("handler"))
   }
 
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    NodeLabels.warnings(map: object["scheduling"]["nodeSelector"]) { _ in FieldPath("scheduling", "nodeSelector") }
+  }
+
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     [object["metadata"]["name"], object["handler"], TableText.age(object, context)]
   }

@@ -88,6 +88,12 @@ struct ResourceSliceStrategy: ResourceStrategy {
     ResourceSliceValidation.errors(object, old: old)
   }
 
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    let driver: String = object["spec"]["driver"].plain
+    return driver == driver.lowercased()
+      ? [] : ["spec.driver: driver names should be lowercase; \(driver.goQuoted) contains uppercase characters"]
+  }
+
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     let spec: JSONValue = object["spec"]
     return [

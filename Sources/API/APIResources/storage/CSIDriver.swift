@@ -45,8 +45,9 @@ struct CSIDriverStrategy: ResourceStrategy {
 
   func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
     let spec: JSONValue = object["spec"]
-    // Once is enough.
-    guard old?["spec"]["tokenRequests"].isVoid ?? true, !spec["tokenRequests"].isVoid, spec["serviceAccountTokenInSecrets"].isNull else { return [] }
+    guard !spec["tokenRequests"].isVoid, old?["spec"]["tokenRequests"] != spec["tokenRequests"],
+      spec["serviceAccountTokenInSecrets"].isNull
+    else { return [] }
     return [
       "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible "
         + "logging of tokens in volume attributes"

@@ -16,4 +16,11 @@ struct CSIStorageCapacityStrategy: ResourceStrategy {
     Checks.immutable(object["nodeTopology"], old["nodeTopology"], FieldPath("nodeTopology"))
       + Checks.immutable(object["storageClassName"], old["storageClassName"], FieldPath("storageClassName"))
   }
+
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    let path: FieldPath = FieldPath("nodeTopology")
+    let topology: JSONValue = object["nodeTopology"]
+    return NodeLabels.warnings(expressions: topology["matchExpressions"], path.child("matchExpressions"))
+      + NodeLabels.warnings(map: topology["matchLabels"]) { path.child("matchLabels", $0) }
+  }
 }

@@ -20,6 +20,15 @@ struct StorageClassStrategy: ResourceStrategy {
     StorageValidation.storageClassErrors(object) + StorageValidation.storageClassUpdateErrors(object, old: old)
   }
 
+  func warnings(_ object: JSONValue, old: JSONValue?, _ context: StrategyContext) -> [String] {
+    object["allowedTopologies"].items.enumerated().flatMap { place, term in
+      term["matchLabelExpressions"].items.enumerated().compactMap { index, expression in
+        let path: FieldPath = FieldPath("allowedTopologies").index(place).child("matchLabelExpressions").index(index)
+        return NodeLabels.advice(expression["key"].plain).map { "\(path.child("key")): \($0)" }
+      }
+    }
+  }
+
   func cells(_ object: JSONValue, _ context: TableContext) -> [JSONValue] {
     let annotations: JSONValue = object["metadata"]["annotations"]
     let isDefault: Bool = ["storageclass", "storageclass.beta"].contains {

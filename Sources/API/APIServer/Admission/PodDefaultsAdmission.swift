@@ -56,8 +56,6 @@ struct RuntimeClassAdmission: AdmissionPlugin {
         throw request.forbidden("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
       }
       request.object["spec"]["overhead"] = overhead
-    } else if given.object?.isEmpty == false {
-      throw request.forbidden("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
     }
     for (key, value) in found["scheduling"]["nodeSelector"].object ?? JSONObject() {
       let present: JSONValue = request.object["spec"]["nodeSelector"][key]
@@ -76,16 +74,31 @@ struct RuntimeClassAdmission: AdmissionPlugin {
   func validate(_ request: AdmissionRequest) async throws {
     guard request.isAbout("", "pods"), request.operation == .create else { return }
     let found: JSONValue? = try await runtimeClass(request)
-    if found == nil, request.object["spec"]["overhead"].object?.isEmpty == false {
+    if found?["overhead"]["podFixed"].object == nil, !request.object["spec"]["overhead"].isNull {
       throw request.forbidden("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
     }
   }
 
   private func runtimeClass(_ request: AdmissionRequest) async throws -> JSONValue? {
-    guard let name: String = request.object["spec"]["runtimeClassName"].string, !name.isEmpty else { return nil }
+    guard let name: String = request.object["spec"]["runtimeClassName"].string else { return nil }
+    if let complaint: String = PathSegment.complaint(name) {
+      throw StatusError(code: 500, reason: "", message: complaint)
+    }
     guard let found: JSONValue = try await classes.object(namespace: "", name: name) else {
       throw request.forbidden("pod rejected: RuntimeClass \(name.goQuoted) not found")
     }
     return found
+  }
+}
+
+/// Names that a request's path cannot carry.
+enum PathSegment {
+  /// What upstream's client says of a name before it asks; nil where it asks.
+  static func complaint(_ name: String) -> String? {
+    if name.isEmpty { return "resource name may not be empty" }
+    let wrong: [String] =
+      name == "." || name == ".."
+      ? ["may not be '\(name)'"] : ["/", "%"].filter { name.contains($0) }.map { "may not contain '\($0)'" }
+    return wrong.isEmpty ? nil : "invalid resource name \(name.goQuoted): [\(wrong.joined(separator: " "))]"
   }
 }

@@ -46,6 +46,9 @@ struct ServiceAccountAdmission: AdmissionPlugin {
   }
 
   private func account(_ name: String, _ request: AdmissionRequest) async throws -> JSONValue {
+    if let complaint: String = PathSegment.complaint(name) {
+      throw request.forbidden("error looking up service account \(request.namespace)/\(name): \(complaint)")
+    }
     guard let account: JSONValue = try await accounts.object(namespace: request.namespace, name: name) else {
       throw request.forbidden(
         "error looking up service account \(request.namespace)/\(name): serviceaccount \(name.goQuoted) not found")

@@ -81,7 +81,8 @@ struct Deletion: Sendable {
 
   /// Here upstream names the kind in place of the resource.
   private func conflictName(_ object: JSONValue) -> GroupResource {
-    GroupResource(group.group, object["kind"].string ?? group.resource)
+    // Events of either group are those of the core group.
+    GroupResource(group.group == "events.k8s.io" ? "" : group.group, object["kind"].string ?? group.resource)
   }
 
   // MARK: pods
@@ -203,8 +204,7 @@ struct Deletion: Sendable {
     GroupResource("resource.k8s.io", "deviceclasses"), GroupResource("resource.k8s.io", "resourceslices"),
     GroupResource("storage.k8s.io", "csidrivers"), GroupResource("storage.k8s.io", "csinodes"),
     GroupResource("storage.k8s.io", "storageclasses"), GroupResource("storage.k8s.io", "volumeattachments"),
-    GroupResource("storage.k8s.io", "volumeattributesclasses"),
-    GroupResource("storage.k8s.io", "csistoragecapacities"), GroupResource("", "namespaces"),
+    GroupResource("storage.k8s.io", "volumeattributesclasses"), GroupResource("", "namespaces"),
   ]
 
   /// Whether an update that took the last finalizer away is the end of the object.
