@@ -28,11 +28,14 @@ fi
 
 work=$(mktemp -d /tmp/apus-golden.XXXXXX)
 token=golden-$RANDOM$RANDOM
-server=https://127.0.0.1:6443
+# The recorded answers name the address and the port of the server that gave them.
+address=192.0.2.10 port=16443
+server=https://127.0.0.1:$port
 trap 'kill $! 2> /dev/null || true; rm -rf "$work"' EXIT
 echo "$token,admin,admin-uid,\"system:masters\"" > "$work/tokens.csv"
 openssl genrsa -out "$work/sa.key" 2048 2> /dev/null
-"$apus" apiserver --data-dir="$work/data" --cert-dir="$work" --secure-port=6443 --bind-address=127.0.0.1 \
+"$apus" apiserver --data-dir="$work/data" --cert-dir="$work" --secure-port=$port --bind-address=127.0.0.1 \
+  --advertise-address=$address \
   --token-auth-file="$work/tokens.csv" --authorization-mode=Node,RBAC \
   --service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/108 \
   --service-account-issuer=https://kubernetes.default.svc.cluster.local \

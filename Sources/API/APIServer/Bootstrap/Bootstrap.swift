@@ -75,7 +75,7 @@ struct Bootstrap: Sendable {
         group, "flowschemas", schema, manager: "api-priority-and-fairness-config-producer-v1")
       try await client.apply(
         group, "flowschemas", FlowControlDefaults.status(of: schema, now: Timestamp.now.rfc3339),
-        subresource: "status", manager: "api-priority-and-fairness-config-consumer-v1")
+        subresource: "status", manager: FlowSchemaStatus.manager)
     }
   }
 
@@ -118,18 +118,20 @@ struct Bootstrap: Sendable {
       "networking.k8s.io", "servicecidrs",
       ["kind": "ServiceCIDR", "apiVersion": "networking.k8s.io/v1", "metadata": ["name": "kubernetes"], "spec": ["cidrs": cidrs]])
     guard isNew else { return }
-    try await client.patch(
-      "networking.k8s.io", "servicecidrs", name: "kubernetes", subresource: "status",
+    // As the controller of such ranges would say it.
+    try await client.apply(
+      "networking.k8s.io", "servicecidrs",
       [
+        "kind": "ServiceCIDR", "apiVersion": "networking.k8s.io/v1", "metadata": ["name": "kubernetes"],
         "status": [
           "conditions": [
             [
-              "type": "Ready", "status": "True", "reason": "", "message": "Kubernetes Service CIDR is ready",
+              "type": "Ready", "status": "True", "message": "Kubernetes Service CIDR is ready",
               "lastTransitionTime": .string(Timestamp.now.rfc3339),
             ]
           ]
-        ]
-      ])
+        ],
+      ], subresource: "status", manager: "kubernetes-service-cidr-controller")
   }
 
   private func kubernetesService() async throws {

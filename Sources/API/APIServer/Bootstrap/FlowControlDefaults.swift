@@ -68,13 +68,14 @@ enum FlowControlDefaults {
     schema("global-default", "global-default", 9900, "ByUser", everybody),
   ]
 
-  /// The status of a flow schema whose priority level is there.
-  static func status(of schema: JSONValue, now: String) -> JSONValue {
+  /// The status of a flow schema whose priority level is there, or is not.
+  static func status(of schema: JSONValue, isThere: Bool = true, now: String) -> JSONValue {
     let level: String = schema["spec"]["priorityLevelConfiguration"]["name"].string ?? ""
     let condition: JSONValue = [
-      "type": "Dangling", "status": "False", "reason": "Found",
+      "type": "Dangling", "status": isThere ? "False" : "True", "reason": isThere ? "Found" : "NotFound",
       "message": .string(
-        "This FlowSchema references the PriorityLevelConfiguration object named \(level.goQuoted) and it exists"),
+        "This FlowSchema references the PriorityLevelConfiguration object named \(level.goQuoted) "
+          + (isThere ? "and it exists" : "but there is no such object")),
       "lastTransitionTime": .string(now),
     ]
     return [

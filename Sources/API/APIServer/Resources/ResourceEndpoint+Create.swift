@@ -18,7 +18,7 @@ extension ResourceEndpoint {
     let bytes: [UInt8] = try await call.body()
     let options: WriteOptions = try WriteOptions(.create, query: call.query)
     let object: JSONValue = try decode(bytes, as: resource.schema, validation: options.validation)
-    let created: JSONValue = try await create(object, options: options)
+    let created: JSONValue = try await keeping(textIn: bytes).create(object, options: options)
     try await send(created, as: form, status: .created)
   }
 
@@ -108,7 +108,7 @@ extension ResourceEndpoint {
       let claims: [StoreWrite] = try await allocation.writes(for: object)
       return try ObjectStorage.tree(
         try await storage.create(
-          namespace: namespace, name: name, json: resource.storageSchema.encodeJSON(object), with: claims))
+          namespace: namespace, name: name, json: storedJSON(object, text: rawText), with: claims))
     } catch {
       // Of a resource that two groups serve the caller hears of the one that was asked.
       throw error.reason == "AlreadyExists" ? .alreadyExists(group, name) : error

@@ -49,7 +49,7 @@ extension ResourceEndpoint {
         case .nothing: return (old, false)
         case .update(let object):
           if options.isDryRun || object == old { return (object, false) }
-          let json: [UInt8] = resource.storageSchema.encodeJSON(object.settingRevision(nil))
+          let json: [UInt8] = storedJSON(object.settingRevision(nil), text: keptText(cached))
           return (try ObjectStorage.tree(try await storage.update(cached, json: json)), false)
         case .remove(let object):
           if options.isDryRun { return (object, true) }

@@ -30,7 +30,12 @@ extension ResourceEndpoint {
     let form: NegotiatedAnswer = try negotiate()
     let bytes: [UInt8] = try await call.body()
     let options: WriteOptions = try WriteOptions(.update, query: call.query)
-    var given: JSONValue = try decode(bytes, as: resource.schema, validation: options.validation)
+    let given: JSONValue = try decode(bytes, as: resource.schema, validation: options.validation)
+    try await keeping(textIn: bytes).update(with: given, form, options)
+  }
+
+  private func update(with given: JSONValue, _ form: NegotiatedAnswer, _ options: WriteOptions) async throws {
+    var given: JSONValue = given
     let name: String = info.name
     let objectName: String = given.objectName
     if objectName.isEmpty, info.subresource.isEmpty || !resource.definition.isNamespaced, objectName != name {
@@ -118,7 +123,7 @@ extension ResourceEndpoint {
       ? try await core.allocators.allocate(&object, old: old, resource: resource, isDryRun: plan.options.isDryRun)
       : NoAllocation()
     defer { allocation.end() }
-    try beforeUpdate(&object, old: old)
+    try beforeUpdate(&object, old: old, text: keptText(cached))
     try await core.admission.validate(
       AdmissionRequest(.update, self, object: object, old: old, isDryRun: plan.options.isDryRun))
     object["metadata"]["resourceVersion"] = .null
@@ -153,11 +158,12 @@ extension ResourceEndpoint {
     if options.isDryRun { return object.with(resourceVersion: cached.revision) }
     let claims: [StoreWrite] = try await allocation.writes(for: object)
     return try ObjectStorage.tree(
-      try await storage.update(cached, json: resource.storageSchema.encodeJSON(object), with: claims))
+      try await storage.update(
+        cached, json: storedJSON(object, text: keptText(cached)), with: claims))
   }
 
   /// What upstream calls BeforeUpdate: what a client cannot change, then the strategy and validation.
-  private func beforeUpdate(_ object: inout JSONValue, old: JSONValue) throws {
+  private func beforeUpdate(_ object: inout JSONValue, old: JSONValue, text: [UInt8]?) throws {
     if resource.definition.isNamespaced {
       guard object.objectNamespace == old.objectNamespace else {
         throw StatusError.badRequest("the namespace of the provided object does not match the namespace sent on the request")
@@ -174,7 +180,9 @@ extension ResourceEndpoint {
     if object["metadata"]["deletionGracePeriodSeconds"].isNull {
       object["metadata"]["deletionGracePeriodSeconds"] = old["metadata"]["deletionGracePeriodSeconds"]
     }
-    try checkStrategyErrors(resource.strategy.validateUpdate(object, old: old, context), object.objectName)
+    try checkStrategyErrors(
+      resource.strategy.validateUpdate(object, old: old, context) + textErrors(object, old: old, text: text),
+      object.objectName)
     call.warnings.add(resource.strategy.warnings(object, old: old, context))
   }
 }

@@ -13,6 +13,8 @@ struct ResourceEndpoint: Sendable {
   let core: ServerCore
   let resource: ServedResource
   let call: APICall
+  /// The text of the member that is kept as it is written, where the request has one.
+  var rawText: [UInt8]?
 
   var info: RequestInfo { call.info }
   var group: GroupResource { resource.groupResource }
@@ -39,7 +41,8 @@ struct ResourceEndpoint: Sendable {
   func context(subresource: String? = nil) -> StrategyContext {
     let core: ServerCore = self.core
     let user: UserInfo = call.user
-    return StrategyContext(
+    let warnings: WarningSink = call.warnings
+    var context: StrategyContext = StrategyContext(
       resource: resource.definition, subresource: subresource ?? (info.subresource.isEmpty ? nil : info.subresource),
       userName: user.name, userGroups: user.groups, userUID: user.uid, userExtra: user.extra, now: call.now.rfc3339,
       isAuthorized: { verb, group, resource, namespace, name in
@@ -47,6 +50,8 @@ struct ResourceEndpoint: Sendable {
           AuthorizationAttributes(
             user: user, verb: verb, group: group, resource: resource, namespace: namespace, name: name))
       })
+    context.warn = { warnings.add($0) }
+    return context
   }
 
   /// Whether the resource or subresource answers the method at all.
@@ -97,6 +102,7 @@ struct ResourceEndpoint: Sendable {
     case "deletecollection": try await deleteCollection()
     default: throw Self.methodNotAllowed
     }
+    await FlowSchemaStatus.follow(info, core)
   }
 
   /// What is only ever made, such as a review, has no paths of its own.
