@@ -112,7 +112,8 @@ import Testing
       var socket: NetlinkSocket = try NetlinkSocket(.route)
       let host: Link = try socket.existingLink(.name("lo"))
       for (network, id) in [("net", "c1"), ("net", "c2"), ("other", "c1")] {
-        let device: EgressDevice = EgressDevice(network: network, attachment: Attachment(containerID: id, interfaceName: "eth0"))
+        let device: EgressDevice = EgressDevice(
+          ownership: Ownership(network: network), attachment: Attachment(containerID: id, interfaceName: "eth0"))
         // What a process left that died is replaced.
         for _ in 0..<2 { _ = try device.create(like: host, &socket) }
       }

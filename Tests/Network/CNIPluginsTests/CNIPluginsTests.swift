@@ -89,6 +89,30 @@ import Testing
     }
   }
 
+  @Test func `what belongs to names of any length is found again`() throws {
+    let long: String = String(repeating: "n", count: 100)
+    let ids: [String] = ["c", String(repeating: "c", count: 64), long + "1", long + "2"]
+    for network: String in ["net", long + "1"] {
+      let ownership: Ownership = Ownership(network: network)
+      let attachments: [CNIPlugins.Attachment] = ids.map { CNIPlugins.Attachment(containerID: $0, interfaceName: "eth0") }
+      let comments: [String] = attachments.map(ownership.comment)
+      #expect(Set(comments).count == ids.count && comments.allSatisfy { $0.utf8.count <= 127 })
+      #expect(comments.filter(ownership.isStale(keeping: Set(attachments.dropFirst(2)))) == Array(comments.prefix(2)))
+      #expect(comments.filter(Ownership(network: long + "2").isStale(keeping: [])).isEmpty)
+    }
+    #expect(Ownership(network: "net").comment(CNIPlugins.Attachment(containerID: "c", interfaceName: "eth0")) == "net/c/eth0")
+    try Stage.run { stage in
+      var configuration: JSONValue = stage.bridge
+      configuration["name"] = .string(long)
+      let id: String = String(repeating: "c", count: 64)
+      _ = try stage.ours(.add, configuration, id: id)
+      var nftables: NftablesSocket = try NftablesSocket()
+      #expect(try nftables.elements(of: "sources", in: Masquerade.table(.v4)).count == 1)
+      _ = try stage.ours(.delete, configuration, id: id)
+      #expect(try nftables.elements(of: "sources", in: Masquerade.table(.v4)).isEmpty)
+    }
+  }
+
   @Test func `calls that break the protocol are refused with its codes`() throws {
     func code(_ command: PluginCall.Command, _ input: String, id: String = "c", path: String = "/x") -> Int64? {
       do throws(CNIError) {

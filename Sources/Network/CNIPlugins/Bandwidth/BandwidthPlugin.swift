@@ -23,7 +23,7 @@ public struct BandwidthPlugin: Plugin {
     configuration = try BandwidthConfiguration(call)
   }
 
-  private var device: EgressDevice { EgressDevice(network: call.networkName, attachment: call.attachment) }
+  private var device: EgressDevice { EgressDevice(ownership: call.ownership, attachment: call.attachment) }
 
   private func previous() throws(CNIError) -> CNIResult {
     guard let previous: CNIResult = try call.previousResult() else {
@@ -186,7 +186,7 @@ public struct BandwidthPlugin: Plugin {
   public func collectGarbage() throws(CNIError) {
     try kernel("delete devices") {
       var socket: NetlinkSocket = try NetlinkSocket(.route)
-      try EgressDevice.collectGarbage(network: call.networkName, keeping: call.validAttachments, &socket)
+      try EgressDevice.collectGarbage(call.ownership, keeping: call.validAttachments, &socket)
     }
   }
 }

@@ -6,23 +6,17 @@ import Netlink
 /// The device ("ifb") through which passes what a container sends, so that it can be queued: a link can queue what it
 /// sends alone, not what it receives.
 struct EgressDevice {
-  let network: String
+  let ownership: Ownership
   let attachment: Attachment
 
   private static let kind: String = "ifb"
   private static let prefix: String = "bwp"
 
   /// Tells what the device belongs to, for GC.
-  private var alias: String { Masquerade.comment(network: network, attachment) }
+  private var alias: String { ownership.comment(attachment) }
 
   /// The same for each call of an attachment, and within the 15 bytes of a link's name.
-  var name: String {
-    // FNV-1a: what it must do is to spread.
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte: UInt8 in alias.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    let digits: String = String(hash >> 16, radix: 16)
-    return Self.prefix + String(repeating: "0", count: 12 - digits.utf8.count) + digits
-  }
+  var name: String { Self.prefix + Ownership.hash(alias).prefix(12) }
 
   /// Makes the device, of the size of the host's link; one that a process left when it died is replaced.
   func create(like host: Link, _ socket: inout NetlinkSocket) throws(NetlinkError) -> Link {
@@ -49,11 +43,10 @@ struct EgressDevice {
 
   /// Deletes the devices of a network's attachments that are not valid any more.
   static func collectGarbage(
-    network: String, keeping valid: Set<Attachment>, _ socket: inout NetlinkSocket
+    _ ownership: Ownership, keeping valid: Set<Attachment>, _ socket: inout NetlinkSocket
   ) throws(NetlinkError) {
-    let kept: Set<String> = Set(valid.map { Masquerade.comment(network: network, $0) })
-    for link: Link in try socket.links()
-    where link.kind == kind && link.alias.hasPrefix(network + "/") && !kept.contains(link.alias) {
+    let isStale: (String) -> Bool = ownership.isStale(keeping: valid)
+    for link: Link in try socket.links() where link.kind == kind && isStale(link.alias) {
       do throws(NetlinkError) { try socket.perform(.deleteLink(.index(link.index))) } catch {
         guard error.errorNumber == 19 else { throw error }
       }

@@ -19,7 +19,7 @@ public struct FirewallPlugin: Plugin {
     configuration = try FirewallConfiguration(call)
   }
 
-  private var comment: String { Masquerade.comment(network: call.networkName, call.attachment) }
+  private var comment: String { call.ownership.comment(call.attachment) }
 
   private func previous() throws(CNIError) -> CNIResult {
     guard let previous: CNIResult = try call.previousResult() else {
@@ -59,8 +59,6 @@ public struct FirewallPlugin: Plugin {
 
   /// Removes the rules of attachments that are not valid any more.
   public func collectGarbage() throws(CNIError) {
-    let network: String = call.networkName
-    let kept: Set<String> = Set(call.validAttachments.map { Masquerade.comment(network: network, $0) })
-    try FirewallTable.remove { $0.hasPrefix(network + "/") && !kept.contains($0) }
+    try FirewallTable.remove(call.ownership.isStale(keeping: call.validAttachments))
   }
 }

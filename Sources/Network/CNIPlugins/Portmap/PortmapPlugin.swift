@@ -18,7 +18,7 @@ public struct PortmapPlugin: Plugin {
     configuration = try PortmapConfiguration(call)
   }
 
-  private var comment: String { Masquerade.comment(network: call.networkName, call.attachment) }
+  private var comment: String { call.ownership.comment(call.attachment) }
 
   private func previous() throws(CNIError) -> CNIResult {
     guard let previous: CNIResult = try call.previousResult() else {
@@ -143,8 +143,6 @@ public struct PortmapPlugin: Plugin {
   public func status() throws(CNIError) {}
 
   public func collectGarbage() throws(CNIError) {
-    let network: String = call.networkName
-    let kept: Set<String> = Set(call.validAttachments.map { Masquerade.comment(network: network, $0) })
-    try remove { $0.hasPrefix(network + "/") && !kept.contains($0) }
+    try remove(call.ownership.isStale(keeping: call.validAttachments))
   }
 }

@@ -14,8 +14,6 @@ struct Masquerade {
 
   static func table(_ family: IPFamily) -> Table { Table(family == .v4 ? .ip : .ip6, "apus-masquerade") }
 
-  static func comment(network: String, _ attachment: Attachment) -> String { "\(network)/\(attachment.text)" }
-
   /// Chains are named after the network that they serve; nft's names have no colon.
   private static func chainName(_ network: IPPrefix) -> String {
     "outside-" + network.description.map { $0 == ":" ? "_" : String($0) }.joined()
@@ -23,7 +21,7 @@ struct Masquerade {
 
   /// Adds the addresses of a container, each with its network.
   static func add(_ prefixes: [IPPrefix], network: String, _ attachment: Attachment) throws(CNIError) {
-    let comment: String = comment(network: network, attachment)
+    let comment: String = Ownership(network: network).comment(attachment)
     try kernel("set up masquerading") {
       var socket: NftablesSocket = try NftablesSocket()
       for prefix: IPPrefix in prefixes { try add(prefix, comment: comment, &socket) }
@@ -87,14 +85,13 @@ struct Masquerade {
 
   /// Removes a container's addresses; one that has none is no error.
   static func remove(network: String, _ attachment: Attachment) throws(CNIError) {
-    let comment: String = comment(network: network, attachment)
+    let comment: String = Ownership(network: network).comment(attachment)
     try removeAll { $0 == comment }
   }
 
   /// Removes the addresses of all attachments of a network but the valid ones.
   static func collectGarbage(network: String, keeping valid: Set<Attachment>) throws(CNIError) {
-    let kept: Set<String> = Set(valid.map { comment(network: network, $0) })
-    try removeAll { $0.hasPrefix(network + "/") && !kept.contains($0) }
+    try removeAll(Ownership(network: network).isStale(keeping: valid))
   }
 
   private static func removeAll(_ matches: (String) -> Bool) throws(CNIError) {
