@@ -25,9 +25,10 @@ step() { # NAME COMMAND...
 }
 # The clients that some of the unit tests run.
 unit_tests() {
-  # The suites are told, and of their tests what does not pass.
+  # The suites are told, and of their tests what does not pass. One test after another: many enter namespaces or use
+  # all processors for a while, and would keep others, which know times, from their threads.
   KUBECTL=$(Tools/kubectl.sh) APUS_PYTHON=$(Tools/python.sh websocket-client) \
-    swift test --configuration release --skip-build 2>&1 | { grep -vE '^(◇|✔ Test .*passed after)' || true; }
+    swift test --configuration release --skip-build --no-parallel 2>&1 | { grep -vE '^(◇|✔ Test .*passed after)' || true; }
 }
 Tools/needs.sh
 for name in "$@"; do
