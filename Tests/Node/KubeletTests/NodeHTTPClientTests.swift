@@ -126,6 +126,15 @@ private final class Canned: ChannelInboundHandler, Sendable {
     #expect(plain.outcome == .warning("Probe terminated redirects, Response body: "))
   }
 
+  @Test func `a connection that does not come is a time-out in Go's words`() {
+    // As the library tells of it, and as the kernel does.
+    let late: ChannelError = .connectTimeout(.seconds(1))
+    #expect(Prober.isTimeout(late))
+    #expect(Prober.reason(late) == "i/o timeout")
+    #expect(Prober.reason(IOError(errnoCode: 110, reason: "connect")) == "i/o timeout")
+    #expect(Prober.reason(IOError(errnoCode: 111, reason: "connect")) == "connect: connection refused")
+  }
+
   @Test func `references are resolved`() {
     let here: ProbeURL = ProbeURL(isEncrypted: false, host: "10.0.0.1", port: 8080, path: "/a/b?c=d")
     let resolved: [(String, String?)] = [

@@ -49,6 +49,7 @@ struct NodeHTTPClient: Sendable {
         url = next
       }
     } catch let failure as ConnectionFailure {
+      if Prober.isTimeout(failure.cause) { return .failure("Get \"\(url)\": \(RequestFailure.timedOut)") }
       return .failure("Get \"\(url)\": dial tcp \(url.authority): \(Prober.reason(failure.cause))")
     } catch {
       return .failure("Get \"\(url)\": \(error)")

@@ -92,10 +92,17 @@ struct Prober: Sendable {
 
   /// A connection's failure in Go's words, which users know.
   static func reason(_ error: any Error) -> String {
+    if isTimeout(error) { return "i/o timeout" }
     let text: String = "\(error)"
     if text.contains("refused") { return "connect: connection refused" }
-    if text.contains("connectTimeout") || text.contains("timed out") || text.contains("Timeout") { return "i/o timeout" }
     return text
+  }
+
+  /// Whether there was no connection in time.
+  static func isTimeout(_ error: any Error) -> Bool {
+    if case .connectTimeout = error as? ChannelError { return true }
+    let text: String = "\(error)"
+    return text.contains("timed out") || text.contains("imeout")
   }
 }
 
