@@ -93,12 +93,20 @@ def test_objects_are_what_their_version_says(tiles):
     assert (status, made["apiVersion"], made["spec"]) == (201, f"{tiles.group}/v2", {"width": 3, "height": 4}), made
     assert tiles.api("GET", tiles.path("v1", "a"))[1]["spec"] == {"size": "3x4"}
     assert tiles.make("v1", "b", size="5x6")[0] == 201
-    tiles.webhook.questions.clear()
     whole = tiles.api("GET", tiles.path("v2"))[1]
     assert [(i["metadata"]["name"], i["spec"]) for i in whole["items"]] == [
         ("a", {"width": 3, "height": 4}), ("b", {"width": 5, "height": 6})]
     assert all(i["apiVersion"] == f"{tiles.group}/v2" for i in whole["items"])
-    assert len(tiles.webhook.questions) <= 1, "a list is one question"
+
+    def list_is_one_question():
+        for _ in range(3):
+            tiles.make("v1", f"more-{uuid.uuid4().hex[:6]}", size="1x1")
+        tiles.webhook.questions.clear()
+        tiles.api("GET", tiles.path("v2"))
+        # The controllers' watches ask, too, for each object that is new, and perhaps just now.
+        counts = [count for _, count in list(tiles.webhook.questions)]
+        return len(counts) <= 1 or max(counts) > 1
+    eventually(list_is_one_question, seconds=10, what="a list is one question")
     patch = json.dumps({"spec": {"width": 9}})
     status, changed = tiles.api("PATCH", tiles.path("v2", "b"), patch, headers={"Content-Type": "application/merge-patch+json"})
     assert (status, changed["spec"], changed["metadata"]["generation"]) == (200, {"width": 9, "height": 6}, 2)
